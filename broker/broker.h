@@ -1,0 +1,85 @@
+/* broker.h - the trusted process: one event loop, the cell with its zygote, the renderers, the counters, the trace.
+ *
+ * Owns everything it makes. Programs (cli, viewer, demo, tests) create one broker, open tabs on it and run its loop.
+ */
+#ifndef BULKHEAD_BROKER_H
+#define BULKHEAD_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/exit_cause.h"
+#include "broker/policy_file.h"
+#include "common/counters.h"
+#include "common/loop.h"
+#include "to_broker.pb-c.h"
+
+struct broker;
+struct renderer;
+struct trace;
+
+/* One bit for each LayerFact.Layer. */
+typedef uint32_t layer_set;
+#define LAYER_BIT(layer) (1u << (layer))
+
+/* Parses "userns,seccomp,…" ("all" too); 0 or -EINVAL with *ret_bad naming the offending word (points into text). */
+int layer_set_parse(const char *text, layer_set *ret_layers, const char **ret_bad);
+/* "user-namespace", "seccomp", … as used by --require and the sandbox facts. */
+const char *layer_name(Bulkhead__LayerFact__Layer layer);
+
+/* One layer of the cell as last reported by the zygote, for messages and --json. */
+struct layer_status {
+    Bulkhead__LayerFact__Layer layer;
+    bool known, in_force;
+    int error;           /* errno that kept it out */
+    char evidence[256];  /* escaped */
+};
+
+struct broker_options {
+    const char *renderer_path;   /* NULL: $BULKHEAD_RENDERER, else beside this executable, else libexec */
+    const char *trace_path;      /* NULL = no trace */
+    const char *policy_path;     /* NULL = built-in defaults */
+    const char *crash_directory; /* NULL = crash reports are not written to disk */
+    layer_set require;           /* refuse to start without these */
+    layer_set without;           /* hidden, for tests: leave these out */
+    bool allow_crash_tests;
+    uint64_t memory_limit_bytes; /* a renderer's RLIMIT_DATA; 0 = the policy's */
+    unsigned spares;             /* prewarmed renderers kept waiting; default 1 */
+    bool handle_signals;         /* signalfd for SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD */
+};
+
+/* Callbacks into the program; all may be NULL. */
+struct broker_listener {
+    /* SIGTERM or SIGINT: `count` 1 = finish running work before deadline_ms (clock_now_ms), 2 = end at once. */
+    void (*shutdown)(struct broker *broker, int count, uint64_t deadline_ms, void *userdata);
+    /* One line worth showing; escaped. */
+    void (*event)(struct broker *broker, const char *line, void *userdata);
+    /* The cell is up: layers are known. */
+    void (*cell_ready)(struct broker *broker, void *userdata);
+    /* The cell cannot be had: -EPERM a required layer is missing, or -errno. `why` says which and the way out. */
+    void (*cell_failed)(struct broker *broker, int error, const char *why, void *userdata);
+    /* A symbolised backtrace for a crash that was reported before (text, several lines, escaped). */
+    void (*backtrace)(struct broker *broker, const struct exit_report *report, const char *text, void *userdata);
+};
+
+int broker_create(const struct broker_options *options, const struct broker_listener *listener, void *userdata,
+                  struct broker **ret_broker);
+/* Kills what is left, waits for every child, writes the trace's end. Takes NULL. */
+void broker_destroy(struct broker *broker);
+
+struct loop *broker_loop(struct broker *broker);
+const struct policy *broker_policy(const struct broker *broker);
+struct trace *broker_trace(struct broker *broker); /* NULL when not tracing */
+const struct broker_options *broker_options(const struct broker *broker);
+
+/* Layers as the zygote observed them; valid after cell_ready. */
+const struct layer_status *broker_layers(const struct broker *broker, size_t *ret_count);
+const char *broker_engine_version(const struct broker *broker);
+
+/* All messages so far, of living renderers, dead ones and the zygote. */
+void broker_sum_counters(const struct broker *broker, struct counters *into);
+/* How often each end was seen. */
+const uint64_t *broker_end_counts(const struct broker *broker); /* [EXIT_CAUSE_COUNT] */
+
+#endif

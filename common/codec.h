@@ -1,0 +1,62 @@
+/* codec.h - the two envelopes, ToRenderer and ToBroker: names, packing, strict scanning, unpacking.
+ *
+ * protobuf-c's parser is lenient: unknown members, doubled members, invalid UTF-8 and embedded NULs all pass it. So
+ * codec_unpack() first walks the raw bytes against the descriptors (codec_scan) and refuses whatever an honest packer
+ * would not have written, before anything is allocated; only then protobuf-c unpacks, into an arena of bounded size.
+ * A message's "type" is its field number in the envelope's oneof; everything is derived from the descriptors.
+ */
+#ifndef BULKHEAD_CODEC_H
+#define BULKHEAD_CODEC_H
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/limits.h"
+#include "common/violation.h"
+#include "to_broker.pb-c.h"
+#include "to_renderer.pb-c.h"
+
+/* One direction's language. Immutable, static. */
+struct codec {
+    const ProtobufCMessageDescriptor *descriptor;
+    const char *name; /* "to_renderer", "to_broker" */
+};
+
+extern const struct codec codec_to_renderer;
+extern const struct codec codec_to_broker;
+
+/* The message's name ("frame_ready"), or NULL if `type` is no member of the oneof. */
+const char *codec_type_name(const struct codec *codec, unsigned type);
+
+/* Types of the oneof in ascending order: fills ret_types (room for CODEC_TYPES), returns how many. */
+size_t codec_types(const struct codec *codec, unsigned ret_types[CODEC_TYPES]);
+
+/* The oneof case of an envelope of either kind; 0 = not set. */
+unsigned codec_type_of(const ProtobufCMessage *envelope);
+
+/* Strict wire scan of one envelope. VIOLATION_NONE, or why an honest peer cannot have written it. Allocates nothing. */
+enum violation codec_scan(const struct codec *codec, const void *data, size_t size_bytes);
+
+/* Memory for unpacked messages, reused: no malloc per message. Not shared between threads. */
+struct codec_arena {
+    unsigned char *memory; // codec_arena::capacity bytes
+    size_t capacity, used;
+    ProtobufCAllocator allocator;
+};
+
+int codec_arena_init(struct codec_arena *arena); /* 0 or -ENOMEM */
+void codec_arena_fini(struct codec_arena *arena);
+
+/* Scans, then unpacks into the arena. The result lives until the next codec_unpack() on that arena (never freed by the
+ * caller). VIOLATION_NONE with *ret_envelope set, or the reason with *ret_envelope untouched. */
+enum violation codec_unpack(const struct codec *codec, struct codec_arena *arena, const void *data, size_t size_bytes,
+                            ProtobufCMessage **ret_envelope);
+
+/* ProtobufCBinaryData over borrowed bytes, for filling messages. */
+static inline ProtobufCBinaryData codec_bytes(const void *data, size_t size_bytes)
+{
+    return (ProtobufCBinaryData){.len = size_bytes, .data = (uint8_t *)(uintptr_t)data};
+}
+
+#endif

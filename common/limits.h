@@ -1,0 +1,49 @@
+/* limits.h - every number both sides must agree on, each with its reason.
+ *
+ * Only constants. A limit that one side alone enforces lives beside the code that enforces it.
+ */
+#ifndef BULKHEAD_LIMITS_H
+#define BULKHEAD_LIMITS_H
+
+enum {
+    PROTOCOL_VERSION = 1,
+
+    /* The channel. A packet carries as many frames of [u32 length][protobuf] as fit. Measured: coalescing 32 messages of
+     * 1 KB in a packet is 4.7 times faster one way than a packet each; nothing is gained beyond 32 KB. */
+    CHANNEL_PACKET_SOFT_BYTES = 32 * 1024,
+    /* One message may be larger than the soft size (a hello with its modules), never larger than this. Below the
+     * 212,960 bytes at which the kernel's default send buffer refuses a packet. */
+    CHANNEL_PACKET_BYTES = 128 * 1024,
+    CHANNEL_MESSAGE_BYTES = CHANNEL_PACKET_BYTES - 8,
+    /* Queued towards a peer that does not read. A renderer's inbox holds pings, releases and paints: a few KB. */
+    CHANNEL_QUEUE_BYTES = 1024 * 1024,
+    CHANNEL_QUEUE_FDS = 16,
+    CHANNEL_MESSAGE_FDS = 4,
+    /* Handled from one peer in one wake-up before the others get their turn. */
+    CHANNEL_TURN_MESSAGES = 64,
+
+    /* The codec. */
+    CODEC_DEPTH = 4,
+    CODEC_REPEATED = 256,
+    CODEC_TYPES = 64, /* field numbers of the oneofs are below this */
+
+    /* Text in messages. */
+    LIMIT_PATH_BYTES = 1024, /* OpenFile.path */
+    LIMIT_URL_BYTES = 4096,
+    LIMIT_TITLE_BYTES = 1024,
+    LIMIT_LOG_TEXT_BYTES = 2048,
+    LIMIT_DETAIL_BYTES = 512, /* Error.detail, LayerFact.evidence */
+    LIMIT_DAMAGE_RECTS = 16,
+    LIMIT_HANDLED = 128, /* per Activity */
+    LIMIT_MODULES = 64,
+
+    /* Frames. 16384 is what common GPUs and image libraries take; 256 Mpx is 768 MB a buffer. */
+    FRAME_EDGE_PX = 32768,
+    FRAME_AREA_PX = 256 * 1000 * 1000,
+    FRAME_BUFFERS = 3,
+
+    /* A document's pages: more is a lie or an attack on the broker's tables. */
+    LIMIT_PAGES = 1000 * 1000,
+};
+
+#endif

@@ -1,0 +1,29 @@
+/* text.h - showing bytes that nobody vouches for.
+ *
+ * Whatever a renderer or a document says passes through here before it reaches a terminal, a log or a trace.
+ * Control bytes, ESC, DEL, C1 controls, invalid UTF-8, bidi overrides and line separators come out as \xNN or \u{NNNN};
+ * backslash as \\. Valid printable UTF-8 passes as it is.
+ */
+#ifndef BULKHEAD_TEXT_H
+#define BULKHEAD_TEXT_H
+
+#include <stddef.h>
+#include <stdbool.h>
+
+/* Escapes data into out (always NUL-terminated when out_size > 0), clipped with "…" when it does not fit; never cuts a
+ * character or an escape. Returns the length written without the NUL. */
+size_t text_escape(char *out, size_t out_size, const void *data, size_t size_bytes);
+
+/* The same for a JSON string body (no quotes): \uNNNN escapes, invalid UTF-8 as U+FFFD. */
+size_t text_escape_json(char *out, size_t out_size, const void *data, size_t size_bytes);
+
+/* Terminal columns of a valid UTF-8 string (2 for East Asian wide), as wcwidth(3) of a UTF-8 locale would say. */
+size_t text_columns(const char *utf8);
+
+/* Whether data is valid UTF-8 without NUL. */
+bool text_is_utf8(const void *data, size_t size_bytes);
+
+/* "1.5 MB", "812 kB" (decimal units) into out. */
+void text_format_bytes(char *out, size_t out_size, unsigned long long bytes);
+
+#endif
