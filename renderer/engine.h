@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "to_broker.pb-c.h"
+#include "to_renderer.pb-c.h"
 
 enum { ENGINE_DETAIL_BYTES = 256, ENGINE_DAMAGE_RECTS = 16 };
 

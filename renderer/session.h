@@ -1,0 +1,21 @@
+/* session.h - one renderer's life after the fork: two threads between a channel and an engine.
+ *
+ * The main thread owns the channel: it answers pings at once, takes cancels, passes requests to the paint thread and
+ * sends what that one has to say. The paint thread owns the engine and the document. Neither does anything else.
+ */
+#ifndef BULKHEAD_SESSION_H
+#define BULKHEAD_SESSION_H
+
+#include <stdint.h>
+
+#include "renderer/cell.h"
+
+struct session;
+
+/* Takes channel_fd. Starts the paint thread (so: before cell_close). 0 or -errno. */
+int session_create(int channel_fd, uint32_t renderer_id, struct session **ret_session);
+
+/* Says hello with the facts, then serves until shutdown or the end of the channel. Returns the exit status. */
+int session_run(struct session *session, const struct cell_facts *facts);
+
+#endif
