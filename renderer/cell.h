@@ -9,6 +9,7 @@
 #define BULKHEAD_CELL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,9 +28,12 @@ struct cell_facts {
     struct cell_fact layers[CELL_LAYERS];
 };
 
+struct policy_program;
+
 struct cell_config {
     uint32_t without; /* bit per layer: leave out (tests of degradation) */
     uint64_t memory_limit_bytes; /* RLIMIT_DATA; 0 = none */
+    const struct policy_program *policy; /* for cell_close(): the seccomp program (policy.h), borrowed */
 };
 
 /* In the zygote, single-threaded, before anything untrusted. Afterwards fork() makes pid-namespace children. *ret_init_pid
@@ -39,5 +43,9 @@ int cell_enter(const struct cell_config *config, struct cell_facts *facts, pid_t
 /* In a renderer, when all its threads exist. keep_fds: the descriptors that stay open. 0 or -errno; on error the
  * renderer must exit. */
 int cell_close(const struct cell_config *config, const int *keep_fds, int keep_count, struct cell_facts *facts);
+
+/* For a Hello: the layers that were attempted, in order. `storage` and `ret_list` have room for CELL_LAYERS and live as
+ * long as the message; the evidence borrows from `facts`. Returns how many. */
+size_t cell_facts_list(const struct cell_facts *facts, Bulkhead__LayerFact *storage, Bulkhead__LayerFact **ret_list);
 
 #endif
