@@ -73,6 +73,9 @@ const struct policy *broker_policy(const struct broker *broker);
 struct trace *broker_trace(struct broker *broker); /* NULL when not tracing */
 const struct broker_options *broker_options(const struct broker *broker);
 
+/* The signal that asked for the shutdown (SIGINT or SIGTERM), 0 while there was none: a program exits with 128 + it. */
+int broker_shutdown_signal(const struct broker *broker);
+
 /* Layers as the zygote observed them; valid after cell_ready. */
 const struct layer_status *broker_layers(const struct broker *broker, size_t *ret_count);
 const char *broker_engine_version(const struct broker *broker);
