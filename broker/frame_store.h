@@ -54,7 +54,7 @@ bool frame_store_return(struct frame_store *store, const struct frame *frame, ui
 void frame_store_detach(struct frame_store *store);
 
 /* Copies rows into out (stride out_stride_bytes). False if the renderer wrote to the buffer meanwhile (a torn copy). */
-bool frame_copy(const struct frame *frame, const struct frame_store *store, uint8_t *out, uint32_t out_stride_bytes);
+bool frame_copy(const struct frame *frame, struct frame_store *store, uint8_t *out, uint32_t out_stride_bytes);
 
 /* Frames that were overwritten while lent: a fact about a misbehaving renderer. */
 uint64_t frame_store_torn(const struct frame_store *store);

@@ -100,7 +100,7 @@ enum tab_state tab_state(const struct tab *tab);
 struct document *tab_document(const struct tab *tab);
 const struct tab_info *tab_info(const struct tab *tab); /* NULL until known */
 const struct frame *tab_frame(const struct tab *tab);   /* latest good frame, also while sad; NULL before the first */
-const struct frame_store *tab_frames(const struct tab *tab);
+struct frame_store *tab_frames(const struct tab *tab);
 /* Lends the latest frame out across loop turns (to an encoder thread). */
 const struct frame *tab_borrow_frame(struct tab *tab);
 void tab_return_frame(struct tab *tab, const struct frame *frame);

@@ -1,0 +1,387 @@
+#include "broker/cell_host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/peer.h"
+#include "broker/trace.h"
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+/* How the zygote finds its channel: main() of the renderer knows this number. */
+enum { ZYGOTE_CHANNEL_FD = 3 };
+
+struct cell_host {
+    struct broker *broker;
+    const struct cell_host_listener *listener;
+    void *userdata;
+    struct peer *zygote;
+    bool is_ready, is_retired, is_over, zygote_ended;
+    int init_pidfd; // -1 without a pid namespace
+    struct loop_source *init_source;
+    unsigned renderers;
+    struct symbolise_module modules[LIMIT_MODULES];
+    size_t module_count;
+};
+
+char *cell_host_find_renderer(const char *given)
+{
+    char path[4096];
+    if (given == NULL)
+        given = getenv("BULKHEAD_RENDERER");
+    if (given != NULL && given[0] != '\0')
+        return strdup(given);
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof "bulkhead-renderer");
+    char *slash = length > 0 ? memrchr(path, '/', (size_t)length) : NULL;
+    if (slash != NULL) {
+        snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "bulkhead-renderer");
+        if (access(path, X_OK) == 0)
+            return strdup(path);
+    }
+    if (access(BULKHEAD_LIBEXEC "/bulkhead-renderer", X_OK) == 0)
+        return strdup(BULKHEAD_LIBEXEC "/bulkhead-renderer");
+    return NULL;
+}
+
+static void over(struct cell_host *cell, const char *why)
+{
+    if (cell->is_over)
+        return;
+    cell->is_over = true;
+    cell->listener->ended(cell, why, cell->userdata);
+}
+
+static void kill_init(struct cell_host *cell)
+{
+    if (cell->init_pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, cell->init_pidfd, SIGKILL, NULL, 0);
+}
+
+/* A retired cell ends with its last renderer, a broken one at once. */
+static void check_empty(struct cell_host *cell)
+{
+    if (cell->is_retired && cell->renderers == 0)
+        over(cell, NULL);
+}
+
+static int on_init_exit(struct loop_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)events;
+    struct cell_host *cell = userdata;
+    siginfo_t info = {0};
+    if (waitid(P_PIDFD, (id_t)cell->init_pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+        return 0;
+    loop_source_remove(&cell->init_source);
+    fd_close(&cell->init_pidfd);
+    over(cell, "the cell's init ended");
+    return 0;
+}
+
+/* The init must be our child too, or killing it would mean killing a stranger. */
+static enum violation adopt_init(struct cell_host *cell, pid_t pid)
+{
+    siginfo_t info = {0};
+    if (pid == 0)
+        return VIOLATION_NONE;
+    if (pid <= 1 || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return VIOLATION_NOT_OUR_CHILD;
+    cell->init_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (cell->init_pidfd >= 0)
+        loop_add_fd(broker_loop(cell->broker), cell->init_pidfd, EPOLLIN, on_init_exit, cell, &cell->init_source);
+    return VIOLATION_NONE;
+}
+
+static void copy_modules(struct cell_host *cell, const Bulkhead__Hello *hello)
+{
+    for (size_t i = 0; i < hello->n_modules && cell->module_count < LIMIT_MODULES; i++) {
+        const Bulkhead__Module *from = hello->modules[i];
+        struct symbolise_module *to = &cell->modules[cell->module_count];
+        if (from->path.len == 0 || from->path.len >= sizeof to->path || from->path.data[0] != '/')
+            continue;
+        memcpy(to->path, from->path.data, from->path.len);
+        to->path[from->path.len] = '\0';
+        to->base = from->load_bias;
+        to->start = from->start;
+        to->end = from->end;
+        cell->module_count++;
+    }
+}
+
+static enum violation on_hello(struct cell_host *cell, const Bulkhead__Hello *hello)
+{
+    if (cell->is_ready)
+        return VIOLATION_WRONG_STATE;
+    if (hello->protocol_version != PROTOCOL_VERSION)
+        return VIOLATION_WRONG_VERSION;
+    if (hello->renderer_id != 0)
+        return VIOLATION_WRONG_RENDERER_ID;
+    enum violation violation = adopt_init(cell, hello->init_pid);
+    if (violation != VIOLATION_NONE)
+        return violation;
+    copy_modules(cell, hello);
+    cell->is_ready = true;
+    cell->listener->ready(cell, hello, cell->userdata);
+    return VIOLATION_NONE;
+}
+
+static enum violation on_message(struct peer *peer, struct channel_message *message, void *userdata)
+{
+    (void)peer;
+    struct cell_host *cell = userdata;
+    const Bulkhead__ToBroker *envelope = message->to_broker;
+    switch (envelope->message_case) {
+    case BULKHEAD__TO_BROKER__MESSAGE_HELLO:
+        return on_hello(cell, envelope->hello);
+    case BULKHEAD__TO_BROKER__MESSAGE_FORKED:
+        if (!cell->is_ready)
+            return VIOLATION_WRONG_STATE;
+        cell->listener->forked(cell, envelope->forked->renderer_id, envelope->forked->pid, envelope->forked->error,
+                               cell->userdata);
+        return VIOLATION_NONE;
+    default:
+        return VIOLATION_WRONG_STATE; /* a zygote says nothing else */
+    }
+}
+
+static void on_zygote_ended(struct peer *peer, const struct peer_end *end, void *userdata)
+{
+    (void)peer;
+    struct cell_host *cell = userdata;
+    cell->zygote_ended = true;
+    if (cell->is_retired) {
+        check_empty(cell);
+        return;
+    }
+    struct exit_report report = {0};
+    exit_report_fill(&report, &(struct exit_facts){.wait_code = end->wait_code,
+                                                   .wait_status = end->wait_status,
+                                                   .kill_reason = end->kill_reason,
+                                                   .violation = end->violation});
+    over(cell, report.summary);
+}
+
+static const struct peer_listener zygote_listener = {.message = on_message, .ended = on_zygote_ended};
+
+/* The child's ends, moved above the numbers they are to have, so that no dup2 overwrites another. */
+struct zygote_fds {
+    int null, channel, stdout_write, stderr_write;
+};
+
+static int lift(int *fd)
+{
+    int lifted = fcntl(*fd, F_DUPFD_CLOEXEC, 10);
+    if (lifted < 0)
+        return -errno;
+    fd_close(fd);
+    *fd = lifted;
+    return 0;
+}
+
+static int spawn(const char *path, const struct broker_options *options, const struct zygote_fds *fds, pid_t *ret_pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    char without[32];
+    snprintf(without, sizeof without, "--without=%u", options->without);
+    char *argv[] = {(char *)"bulkhead-renderer", (char *)"--zygote", without, NULL};
+#ifdef BULKHEAD_SANITIZED
+    char *envp[] = {(char *)"ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_abort=0:handle_sigill=0:"
+                            "handle_sigfpe=0:handle_sigbus=0:use_sigaltstack=0:allocator_may_return_null=1",
+                    NULL};
+#else
+    char *envp[] = {NULL};
+#endif
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_adddup2(&actions, fds->null, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, fds->stdout_write, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, fds->stderr_write, STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, fds->channel, ZYGOTE_CHANNEL_FD);
+    /* The broker blocks signals for its signalfd and ignores SIGPIPE; neither is for its children. A process group of
+     * its own keeps the terminal's Ctrl-C for the broker, who decides what becomes of running work. */
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    int error = posix_spawn(ret_pid, path, &actions, &attributes, argv, envp);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return -error;
+}
+
+static int lift_all(struct zygote_fds *fds)
+{
+    int *all[] = {&fds->null, &fds->channel, &fds->stdout_write, &fds->stderr_write};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        int error = lift(all[i]);
+        if (error < 0)
+            return error;
+    }
+    return 0;
+}
+
+static int make_fds(struct peer_fds *ours, struct zygote_fds *theirs)
+{
+    int out[2], err[2];
+    bool refuses_fds;
+    int error = channel_socketpair(&ours->channel, &theirs->channel, &refuses_fds);
+    if (error < 0)
+        return error;
+    if (pipe2(out, O_CLOEXEC) < 0)
+        return -errno;
+    ours->stdout_read = out[0];
+    theirs->stdout_write = out[1];
+    if (pipe2(err, O_CLOEXEC) < 0)
+        return -errno;
+    ours->stderr_read = err[0];
+    theirs->stderr_write = err[1];
+    theirs->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return theirs->null < 0 ? -errno : lift_all(theirs);
+}
+
+static int start(struct cell_host *cell, const char *path)
+{
+    struct peer_fds ours = {.channel = -1, .stdout_read = -1, .stderr_read = -1};
+    struct zygote_fds theirs = {.null = -1, .channel = -1, .stdout_write = -1, .stderr_write = -1};
+    pid_t pid = 0;
+    int error = make_fds(&ours, &theirs);
+    if (error == 0)
+        error = spawn(path, broker_options(cell->broker), &theirs, &pid);
+    fd_close(&theirs.null);
+    fd_close(&theirs.channel);
+    fd_close(&theirs.stdout_write);
+    fd_close(&theirs.stderr_write);
+    if (error < 0) {
+        fd_close(&ours.channel);
+        fd_close(&ours.stdout_read);
+        fd_close(&ours.stderr_read);
+        return error;
+    }
+    error = peer_create(cell->broker, "zygote", &ours, &zygote_listener, cell, &cell->zygote);
+    if (error == 0)
+        error = peer_adopt(cell->zygote, pid);
+    if (error == 0 && broker_trace(cell->broker) != NULL)
+        trace_process_name(broker_trace(cell->broker), pid, "zygote");
+    if (error < 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    return error;
+}
+
+int cell_host_create(struct broker *broker, const char *renderer_path, const struct cell_host_listener *listener,
+                     void *userdata, struct cell_host **ret_cell)
+{
+    struct cell_host *cell = calloc(1, sizeof *cell);
+    if (cell == NULL)
+        return -ENOMEM;
+    cell->broker = broker;
+    cell->listener = listener;
+    cell->userdata = userdata;
+    cell->init_pidfd = -1;
+    int error = start(cell, renderer_path);
+    if (error < 0) {
+        peer_destroy(cell->zygote);
+        free(cell);
+        return error;
+    }
+    *ret_cell = cell;
+    return 0;
+}
+
+void cell_host_destroy(struct cell_host *cell)
+{
+    if (cell == NULL)
+        return;
+    cell->is_over = true;
+    kill_init(cell);
+    if (!cell->zygote_ended) {
+        peer_kill(cell->zygote, KILL_SHUTDOWN, VIOLATION_NONE);
+        peer_wait_blocking(cell->zygote, 1000);
+    }
+    if (cell->init_pidfd >= 0) {
+        siginfo_t info;
+        waitid(P_PIDFD, (id_t)cell->init_pidfd, &info, WEXITED);
+    }
+    loop_source_remove(&cell->init_source);
+    fd_close(&cell->init_pidfd);
+    peer_destroy(cell->zygote);
+    free(cell);
+}
+
+bool cell_host_is_ready(const struct cell_host *cell)
+{
+    return cell->is_ready && !cell->is_retired && !cell->is_over;
+}
+
+int cell_host_fork(struct cell_host *cell, unsigned renderer_id, uint64_t memory_limit_bytes,
+                   struct cell_host_fork_fds *fds)
+{
+    Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
+    Bulkhead__Fork order = BULKHEAD__FORK__INIT;
+    order.renderer_id = renderer_id;
+    order.memory_limit_bytes = memory_limit_bytes;
+    envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_FORK;
+    envelope.fork = &order;
+    int list[] = {fds->channel, fds->crash_record, fds->stdout_write, fds->stderr_write};
+    *fds = (struct cell_host_fork_fds){-1, -1, -1, -1};
+    cell->renderers++;
+    return peer_send(cell->zygote, &envelope, list, 4);
+}
+
+void cell_host_release(struct cell_host *cell)
+{
+    cell->renderers--;
+    check_empty(cell);
+}
+
+void cell_host_retire(struct cell_host *cell)
+{
+    if (cell->is_retired)
+        return;
+    cell->is_retired = true;
+    Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
+    Bulkhead__Shutdown order = BULKHEAD__SHUTDOWN__INIT;
+    envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_SHUTDOWN;
+    envelope.shutdown = &order;
+    peer_send(cell->zygote, &envelope, NULL, 0);
+    check_empty(cell);
+}
+
+bool cell_host_is_retired(const struct cell_host *cell)
+{
+    return cell->is_retired;
+}
+
+const struct symbolise_module *cell_host_modules(const struct cell_host *cell, size_t *ret_count)
+{
+    *ret_count = cell->module_count;
+    return cell->modules;
+}
+
+struct counters *cell_host_counters(struct cell_host *cell)
+{
+    return peer_counters(cell->zygote);
+}
+
+void cell_host_check_exit(struct cell_host *cell)
+{
+    if (!cell->zygote_ended)
+        peer_check_exit(cell->zygote);
+}

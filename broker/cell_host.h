@@ -1,0 +1,60 @@
+/* cell_host.h - the broker's side of one cell: a zygote, the cell's init, and the count of what was forked from it.
+ *
+ * All renderers of one zygote share its address-space layout, so a cell is retired after a crash and a freshly exec'd
+ * one takes over; a retired cell forks no more and ends when its last renderer has. Killing the init kills them all.
+ */
+#ifndef BULKHEAD_CELL_HOST_H
+#define BULKHEAD_CELL_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "broker/symbolise.h"
+#include "common/counters.h"
+#include "common/limits.h"
+#include "to_broker.pb-c.h"
+
+struct broker;
+struct cell_host;
+
+struct cell_host_listener {
+    /* Hello of the zygote: the cell can fork. `hello` lives for the call. */
+    void (*ready)(struct cell_host *cell, const Bulkhead__Hello *hello, void *userdata);
+    /* A fork was done (pid > 0) or failed (error > 0, an errno). */
+    void (*forked)(struct cell_host *cell, unsigned renderer_id, pid_t pid, int error, void *userdata);
+    /* The zygote or the init is gone, or the cell was retired and its last renderer has ended: destroy it. `why` is
+     * NULL in the last case. */
+    void (*ended)(struct cell_host *cell, const char *why, void *userdata);
+};
+
+/* Fds of a renderer-to-be, in the order of the Fork message; all taken by cell_host_fork(). */
+struct cell_host_fork_fds {
+    int channel, crash_record, stdout_write, stderr_write;
+};
+
+/* Starts the zygote. 0 or -errno (-ENOENT: no renderer executable at renderer_path). */
+int cell_host_create(struct broker *broker, const char *renderer_path, const struct cell_host_listener *listener,
+                     void *userdata, struct cell_host **ret_cell);
+/* Kills zygote and init (and with it whatever lives in the cell) and reaps them. Takes NULL. */
+void cell_host_destroy(struct cell_host *cell);
+
+bool cell_host_is_ready(const struct cell_host *cell);
+/* Asks for a renderer; forked() answers. 0 or -errno. Counts as one renderer of this cell until cell_host_release(). */
+int cell_host_fork(struct cell_host *cell, unsigned renderer_id, uint64_t memory_limit_bytes,
+                   struct cell_host_fork_fds *fds);
+/* A renderer of this cell was reaped, or was never born. May call ended(). */
+void cell_host_release(struct cell_host *cell);
+void cell_host_retire(struct cell_host *cell);
+bool cell_host_is_retired(const struct cell_host *cell);
+
+const struct symbolise_module *cell_host_modules(const struct cell_host *cell, size_t *ret_count);
+struct counters *cell_host_counters(struct cell_host *cell);
+/* For SIGCHLD. */
+void cell_host_check_exit(struct cell_host *cell);
+
+/* Finds the renderer executable: `given`, $BULKHEAD_RENDERER, beside this executable, libexec. Owned, or NULL. */
+char *cell_host_find_renderer(const char *given);
+
+#endif

@@ -1,0 +1,186 @@
+#include "broker/exit_cause.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "broker/symbolise.h"
+#include "common/text.h"
+
+const char *exit_cause_name(enum exit_cause cause)
+{
+    switch (cause) {
+    case EXIT_CAUSE_CLEAN:
+        return "exited cleanly";
+    case EXIT_CAUSE_CRASHED:
+        return "crashed";
+    case EXIT_CAUSE_SANDBOX_VIOLATION:
+        return "sandbox violation";
+    case EXIT_CAUSE_OUT_OF_MEMORY:
+        return "out of memory";
+    case EXIT_CAUSE_HUNG:
+        return "hung";
+    case EXIT_CAUSE_BAD_MESSAGE:
+        return "bad message";
+    case EXIT_CAUSE_KILLED_BY_BROKER:
+        return "killed by the broker";
+    case EXIT_CAUSE_UNEXPECTED_EXIT:
+        return "unexpected exit";
+    case EXIT_CAUSE_COUNT:
+        break;
+    }
+    return "unknown";
+}
+
+const char *kill_reason_name(enum kill_reason reason)
+{
+    switch (reason) {
+    case KILL_NONE:
+        return "none";
+    case KILL_HUNG:
+        return "no answer";
+    case KILL_BAD_MESSAGE:
+        return "bad message";
+    case KILL_START:
+        return "did not start in time";
+    case KILL_CLOSED:
+        return "its tab was closed";
+    case KILL_SHUTDOWN:
+        return "the broker is ending";
+    case KILL_CANCELLED:
+        return "cancelled";
+    case KILL_TIMEOUT:
+        return "over its time limit";
+    }
+    return "unknown";
+}
+
+static enum exit_cause cause_of_broker_kill(enum kill_reason reason)
+{
+    switch (reason) {
+    case KILL_HUNG:
+    case KILL_TIMEOUT:
+    case KILL_START:
+        return EXIT_CAUSE_HUNG;
+    case KILL_BAD_MESSAGE:
+        return EXIT_CAUSE_BAD_MESSAGE;
+    case KILL_NONE:
+    case KILL_CLOSED:
+    case KILL_SHUTDOWN:
+    case KILL_CANCELLED:
+        break;
+    }
+    return EXIT_CAUSE_KILLED_BY_BROKER;
+}
+
+static enum exit_cause cause_of_signal(const struct exit_facts *facts)
+{
+    if (facts->wait_status == SIGSYS)
+        return EXIT_CAUSE_SANDBOX_VIOLATION;
+    if (facts->wait_status != SIGKILL)
+        return EXIT_CAUSE_CRASHED;
+    /* A SIGKILL that is not ours came from the kernel's OOM killer or from outside. */
+    if (facts->kill_reason != KILL_NONE)
+        return cause_of_broker_kill(facts->kill_reason);
+    return facts->memory_limited ? EXIT_CAUSE_OUT_OF_MEMORY : EXIT_CAUSE_UNEXPECTED_EXIT;
+}
+
+enum exit_cause exit_cause_classify(const struct exit_facts *facts)
+{
+    /* What the broker condemned it for stands, even if it managed to die of something else first. */
+    if (facts->kill_reason == KILL_BAD_MESSAGE)
+        return EXIT_CAUSE_BAD_MESSAGE;
+    if (facts->wait_code == CLD_KILLED || facts->wait_code == CLD_DUMPED)
+        return cause_of_signal(facts);
+    if (facts->wait_status == RENDERER_EXIT_OUT_OF_MEMORY && facts->record != NULL &&
+        facts->record->kind == CRASH_OUT_OF_MEMORY)
+        return EXIT_CAUSE_OUT_OF_MEMORY;
+    if (facts->wait_status == 0 && facts->shutdown_sent)
+        return EXIT_CAUSE_CLEAN;
+    return EXIT_CAUSE_UNEXPECTED_EXIT;
+}
+
+static void describe_signal(const struct exit_report *report, char *out, size_t out_bytes)
+{
+    const struct crash_record *record = &report->record;
+    if (report->has_record && record->kind == CRASH_SIGNAL && record->signal == report->wait_status)
+        snprintf(out, out_bytes, "%s (%s) at 0x%llx", crash_signal_name(record->signal),
+                 crash_code_text(record->signal, record->code), (unsigned long long)record->fault_address);
+    else
+        snprintf(out, out_bytes, "%s", crash_signal_name(report->wait_status));
+}
+
+static void describe_syscall(const struct exit_report *report, char *out, size_t out_bytes)
+{
+    const struct crash_record *record = &report->record;
+    if (!report->has_record || record->kind != CRASH_SYSCALL) {
+        snprintf(out, out_bytes, "a system call the kernel refused at once");
+        return;
+    }
+    const uint64_t *a = record->syscall_arguments;
+    snprintf(out, out_bytes, "%s(0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx)",
+             crash_syscall_name(record->syscall_arch, record->syscall_number), (unsigned long long)a[0],
+             (unsigned long long)a[1], (unsigned long long)a[2], (unsigned long long)a[3], (unsigned long long)a[4],
+             (unsigned long long)a[5]);
+}
+
+static void describe_memory(const struct exit_report *report, char *out, size_t out_bytes)
+{
+    char bytes[32];
+    if (report->has_record && report->record.kind == CRASH_OUT_OF_MEMORY && report->record.requested_bytes != 0) {
+        text_format_bytes(bytes, sizeof bytes, report->record.requested_bytes);
+        snprintf(out, out_bytes, "%s more could not be had", bytes);
+    } else {
+        snprintf(out, out_bytes, "%s", report->wait_code == CLD_EXITED ? "it gave up" : "killed by the kernel");
+    }
+}
+
+static void describe(const struct exit_report *report, char *out, size_t out_bytes)
+{
+    switch (report->cause) {
+    case EXIT_CAUSE_CLEAN:
+        snprintf(out, out_bytes, "as asked");
+        return;
+    case EXIT_CAUSE_CRASHED:
+        describe_signal(report, out, out_bytes);
+        return;
+    case EXIT_CAUSE_SANDBOX_VIOLATION:
+        describe_syscall(report, out, out_bytes);
+        return;
+    case EXIT_CAUSE_OUT_OF_MEMORY:
+        describe_memory(report, out, out_bytes);
+        return;
+    case EXIT_CAUSE_BAD_MESSAGE:
+        snprintf(out, out_bytes, "%s", violation_name(report->violation));
+        return;
+    case EXIT_CAUSE_HUNG:
+    case EXIT_CAUSE_KILLED_BY_BROKER:
+        snprintf(out, out_bytes, "%s", kill_reason_name(report->kill_reason));
+        return;
+    case EXIT_CAUSE_UNEXPECTED_EXIT:
+        if (report->wait_code == CLD_EXITED)
+            snprintf(out, out_bytes, "status %d, unasked", report->wait_status);
+        else
+            snprintf(out, out_bytes, "%s from outside", crash_signal_name(report->wait_status));
+        return;
+    case EXIT_CAUSE_COUNT:
+        break;
+    }
+    out[0] = '\0';
+}
+
+void exit_report_fill(struct exit_report *report, const struct exit_facts *facts)
+{
+    char detail[200];
+    report->cause = exit_cause_classify(facts);
+    report->wait_code = facts->wait_code;
+    report->wait_status = facts->wait_status;
+    report->kill_reason = facts->kill_reason;
+    report->violation = facts->violation;
+    report->has_record = facts->record != NULL;
+    if (facts->record != NULL)
+        report->record = *facts->record;
+    describe(report, detail, sizeof detail);
+    snprintf(report->summary, sizeof report->summary, "%s: %s", exit_cause_name(report->cause), detail);
+}

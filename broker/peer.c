@@ -1,0 +1,468 @@
+/* The order of things on a wake-up: input first, then HUP, then the wait status. A renderer that crashes with messages
+ * in the socket is heard out before it is declared dead. */
+#include "broker/peer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/peer_log.h"
+#include "broker/trace.h"
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+enum {
+    /* A peer over its rate is not read for this long; the socket's buffer then makes it wait. */
+    THROTTLE_MS = 10,
+    /* Throttled this often in a row it is no burst but a flood: two seconds of it. */
+    THROTTLE_STRIKES = 200,
+    /* A closed channel with a living process behind it: the time it has to die by itself. */
+    LINGER_MS = 1000,
+};
+
+struct peer {
+    struct broker *broker;
+    struct loop *loop;
+    char label[32];
+    const struct peer_listener *listener;
+    void *userdata;
+    struct channel *channel;
+    struct counters counters;
+    struct peer_log *log;
+    pid_t pid;
+    int pidfd;
+    struct loop_source *channel_source, *pidfd_source, *flush_source, *linger_source, *throttle_source;
+    struct peer_end end;
+    bool channel_ended, is_reaped, is_destroyed, wants_write;
+    unsigned busy; // depth of callbacks under way
+    double tokens;
+    uint64_t tokens_at_ns;
+    unsigned strikes;
+};
+
+static void peer_free(struct peer *peer)
+{
+    channel_destroy(peer->channel);
+    counters_fini(&peer->counters);
+    peer_log_destroy(peer->log);
+    fd_close(&peer->pidfd);
+    free(peer);
+}
+
+static void remove_sources(struct peer *peer)
+{
+    loop_source_remove(&peer->channel_source);
+    loop_source_remove(&peer->pidfd_source);
+    loop_source_remove(&peer->flush_source);
+    loop_source_remove(&peer->linger_source);
+    loop_source_remove(&peer->throttle_source);
+}
+
+void peer_destroy(struct peer *peer)
+{
+    if (peer == NULL || peer->is_destroyed)
+        return;
+    peer->is_destroyed = true;
+    remove_sources(peer);
+    if (peer->busy == 0)
+        peer_free(peer);
+}
+
+static void enter(struct peer *peer)
+{
+    peer->busy++;
+}
+
+/* False if the peer was destroyed meanwhile: the caller returns at once. */
+static bool leave(struct peer *peer)
+{
+    if (--peer->busy > 0 || !peer->is_destroyed)
+        return !peer->is_destroyed;
+    peer_free(peer);
+    return false;
+}
+
+static void notice_end(struct peer *peer)
+{
+    if (peer->end.noticed_ns == 0)
+        peer->end.noticed_ns = clock_now_ns();
+}
+
+void peer_kill(struct peer *peer, enum kill_reason reason, enum violation violation)
+{
+    if (peer->end.kill_reason == KILL_NONE) {
+        peer->end.kill_reason = reason;
+        peer->end.violation = violation;
+    }
+    if (reason == KILL_BAD_MESSAGE)
+        loop_source_remove(&peer->channel_source); /* nothing more it says counts */
+    peer_signal(peer, SIGKILL);
+}
+
+int peer_signal(struct peer *peer, int signal)
+{
+    if (peer->pidfd < 0 || peer->is_reaped)
+        return -ESRCH;
+    return syscall(SYS_pidfd_send_signal, peer->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+uint64_t peer_flow_id(pid_t pid, bool is_upward, uint64_t sent_ns)
+{
+    return sent_ns ^ (uint64_t)pid << 40 ^ (uint64_t)is_upward << 63;
+}
+
+static void trace_received(struct peer *peer, const struct channel_message *message, uint64_t done_ns)
+{
+    struct trace *trace = broker_trace(peer->broker);
+    if (trace == NULL)
+        return;
+    char name[64];
+    snprintf(name, sizeof name, "ipc.%s", codec_type_name(message->codec, message->type));
+    uint64_t flow = peer_flow_id(peer->pid, true, message->to_broker->sent_ns);
+    trace_slice(trace, getpid(), 0, name, message->received_ns, done_ns, 0, flow);
+    /* The renderer's own sending is known by its word only; a short slice on a row of its own marks it. */
+    uint64_t sent = message->to_broker->sent_ns;
+    if (sent != 0 && sent <= message->received_ns)
+        trace_slice(trace, peer->pid, 2, name, sent, sent + 1000, flow, 0);
+}
+
+static void trace_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope)
+{
+    struct trace *trace = broker_trace(peer->broker);
+    if (trace == NULL)
+        return;
+    char name[64];
+    snprintf(name, sizeof name, "send.%s", codec_type_name(&codec_to_renderer, codec_type_of(&envelope->base)));
+    uint64_t now = clock_now_ns();
+    trace_slice(trace, getpid(), 1, name, envelope->sent_ns, now,
+                peer_flow_id(peer->pid, false, envelope->sent_ns), 0);
+}
+
+/* A claim from the future, or older than a minute, is a lie or a broken clock: no honest peer shares it with us. */
+static enum violation check_timestamp(const struct channel_message *message)
+{
+    uint64_t sent = message->to_broker->sent_ns;
+    if (sent == 0)
+        return VIOLATION_NONE; /* the crash handler has no clock */
+    return sent > message->received_ns ? VIOLATION_BAD_TIMESTAMP : VIOLATION_NONE;
+}
+
+/* VIOLATION_NONE, or why the peer must die. */
+static enum violation handle_message(struct peer *peer, struct channel_message *message)
+{
+    enum violation violation = check_timestamp(message);
+    if (violation != VIOLATION_NONE)
+        return violation;
+    if (message->to_broker->sent_ns != 0)
+        counter_add_latency(&peer->counters.to_broker[message->type],
+                            message->received_ns - message->to_broker->sent_ns);
+    log_write(LOG_DEBUG, "%s pid=%d msg=%s bytes=%zu", peer->label, (int)peer->pid,
+              codec_type_name(message->codec, message->type), message->size_bytes);
+    violation = peer->listener->message(peer, message, peer->userdata);
+    if (!peer->is_destroyed)
+        trace_received(peer, message, clock_now_ns());
+    return violation;
+}
+
+/* The token bucket: a second's worth of burst. False when the peer is over its rate. */
+static bool take_token(struct peer *peer)
+{
+    double rate = broker_policy(peer->broker)->messages_per_second;
+    uint64_t now = clock_now_ns();
+    peer->tokens += (double)(now - peer->tokens_at_ns) * rate / 1e9;
+    if (peer->tokens > rate)
+        peer->tokens = rate;
+    peer->tokens_at_ns = now;
+    peer->tokens -= 1;
+    return peer->tokens >= 0;
+}
+
+static int on_throttle_over(struct loop_source *source, void *userdata)
+{
+    (void)source;
+    struct peer *peer = userdata;
+    loop_source_remove(&peer->throttle_source);
+    if (peer->channel_source != NULL)
+        return loop_source_set_events(peer->channel_source, EPOLLIN | (peer->wants_write ? EPOLLOUT : 0u));
+    return 0;
+}
+
+static int throttle(struct peer *peer)
+{
+    if (++peer->strikes > THROTTLE_STRIKES) {
+        peer_kill(peer, KILL_BAD_MESSAGE, VIOLATION_FLOOD);
+        return 0;
+    }
+    if (peer->throttle_source != NULL)
+        return 0;
+    int error = loop_add_timer(peer->loop, on_throttle_over, peer, &peer->throttle_source);
+    if (error == 0)
+        error = loop_timer_set(peer->throttle_source, clock_now_ms() + THROTTLE_MS);
+    return error < 0 ? error : loop_source_set_events(peer->channel_source, 0);
+}
+
+static int on_linger_over(struct loop_source *source, void *userdata)
+{
+    (void)source;
+    struct peer *peer = userdata;
+    peer_signal(peer, SIGKILL); /* it closed its channel and lives on: an unexpected end, not one of our making */
+    return 0;
+}
+
+static void channel_over(struct peer *peer)
+{
+    notice_end(peer);
+    peer->channel_ended = true;
+    loop_source_remove(&peer->channel_source);
+    loop_source_remove(&peer->throttle_source);
+    if (!peer->is_reaped && peer->linger_source == NULL &&
+        loop_add_timer(peer->loop, on_linger_over, peer, &peer->linger_source) == 0)
+        loop_timer_set(peer->linger_source, clock_now_ms() + LINGER_MS);
+}
+
+/* Reads at most `most` messages. False if the peer was destroyed by a callback. */
+static bool read_messages(struct peer *peer, unsigned most)
+{
+    enter(peer);
+    for (unsigned i = 0; i < most && !peer->is_destroyed && !peer->channel_ended; i++) {
+        struct channel_message message;
+        int result = channel_receive(peer->channel, &message);
+        enum violation violation = VIOLATION_NONE;
+        if (result == CHANNEL_OK)
+            violation = handle_message(peer, &message);
+        else if (result == CHANNEL_VIOLATION)
+            violation = channel_violation(peer->channel);
+        if (peer->is_destroyed || result == CHANNEL_EMPTY)
+            break;
+        if (result == CHANNEL_END || result < 0)
+            channel_over(peer);
+        if (violation != VIOLATION_NONE) {
+            log_write(LOG_WARNING, "%s pid=%d violation=\"%s\"", peer->label, (int)peer->pid, violation_name(violation));
+            peer_kill(peer, KILL_BAD_MESSAGE, violation);
+            break;
+        }
+        if (peer->channel_source != NULL && !take_token(peer)) {
+            throttle(peer);
+            break;
+        }
+        if (result == CHANNEL_OK && peer->tokens > 0)
+            peer->strikes = 0;
+    }
+    return leave(peer);
+}
+
+static int on_buffered(struct loop_source *source, void *userdata);
+
+static int flush(struct peer *peer)
+{
+    int result = channel_flush(peer->channel);
+    if (result < 0)
+        return result;
+    bool wants_write = result == CHANNEL_PENDING;
+    if (wants_write == peer->wants_write || peer->channel_source == NULL)
+        return 0;
+    peer->wants_write = wants_write;
+    uint32_t events = (peer->throttle_source != NULL ? 0 : EPOLLIN) | (wants_write ? EPOLLOUT : 0u);
+    return loop_source_set_events(peer->channel_source, events);
+}
+
+static int on_channel(struct loop_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    struct peer *peer = userdata;
+    if ((events & EPOLLOUT) != 0 && flush(peer) < 0)
+        peer_kill(peer, KILL_BAD_MESSAGE, VIOLATION_NOT_READING);
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0 || peer->channel_source == NULL)
+        return 0;
+    if (!read_messages(peer, CHANNEL_TURN_MESSAGES))
+        return 0;
+    /* A packet read but not yet handed out is invisible to epoll: come back for it after the others had their turn. */
+    if (peer->channel_source != NULL && peer->throttle_source == NULL && channel_has_buffered(peer->channel) &&
+        peer->flush_source == NULL)
+        return loop_defer(peer->loop, on_buffered, peer, &peer->flush_source);
+    return 0;
+}
+
+/* The end of a loop's turn: what was queued in it leaves in as few packets as possible. */
+static int on_buffered(struct loop_source *source, void *userdata)
+{
+    (void)source;
+    struct peer *peer = userdata;
+    loop_source_remove(&peer->flush_source);
+    if (channel_wants_flush(peer->channel) && flush(peer) < 0)
+        peer_kill(peer, KILL_BAD_MESSAGE, VIOLATION_NOT_READING);
+    if (peer->channel_source != NULL && channel_has_buffered(peer->channel))
+        return on_channel(NULL, -1, EPOLLIN, peer);
+    return 0;
+}
+
+/* Everything a dead process left in the socket. It is bounded: the socket's buffer and one packet. */
+static bool drain(struct peer *peer)
+{
+    while (!peer->channel_ended && peer->channel_source != NULL) {
+        struct channel_message message;
+        enter(peer);
+        int result = channel_receive(peer->channel, &message);
+        enum violation violation = VIOLATION_NONE;
+        if (result == CHANNEL_OK)
+            violation = handle_message(peer, &message);
+        if (!leave(peer))
+            return false;
+        if (result == CHANNEL_OK && violation == VIOLATION_NONE)
+            continue;
+        if (result == CHANNEL_VIOLATION)
+            violation = channel_violation(peer->channel);
+        if (violation != VIOLATION_NONE)
+            peer_kill(peer, KILL_BAD_MESSAGE, violation);
+        break;
+    }
+    return true;
+}
+
+static bool reap(struct peer *peer, int options)
+{
+    siginfo_t info = {0};
+    if (waitid(P_PIDFD, (id_t)peer->pidfd, &info, WEXITED | options) < 0 || info.si_pid == 0)
+        return false;
+    peer->is_reaped = true;
+    peer->end.wait_code = info.si_code;
+    peer->end.wait_status = info.si_status;
+    return true;
+}
+
+void peer_check_exit(struct peer *peer)
+{
+    siginfo_t info = {0};
+    if (peer->pidfd < 0 || peer->is_reaped || peer->is_destroyed)
+        return;
+    if (waitid(P_PIDFD, (id_t)peer->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+        return;
+    notice_end(peer);
+    if (!drain(peer) || !reap(peer, WNOHANG))
+        return;
+    remove_sources(peer);
+    peer_log_drain(peer->log);
+    enter(peer);
+    peer->listener->ended(peer, &peer->end, peer->userdata);
+    leave(peer);
+}
+
+static int on_pidfd(struct loop_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)source;
+    (void)fd;
+    (void)events;
+    peer_check_exit(userdata);
+    return 0;
+}
+
+bool peer_wait_blocking(struct peer *peer, int timeout_ms)
+{
+    uint64_t deadline = clock_now_ms() + (uint64_t)timeout_ms;
+    if (peer->pidfd < 0 || peer->is_reaped)
+        return true;
+    for (;;) {
+        if (reap(peer, WNOHANG))
+            return true;
+        uint64_t now = clock_now_ms();
+        if (now >= deadline)
+            return false;
+        struct pollfd poll_fd = {.fd = peer->pidfd, .events = POLLIN};
+        poll(&poll_fd, 1, (int)(deadline - now));
+    }
+}
+
+int peer_create(struct broker *broker, const char *label, struct peer_fds *fds, const struct peer_listener *listener,
+                void *userdata, struct peer **ret_peer)
+{
+    struct peer *peer = calloc(1, sizeof *peer);
+    if (peer == NULL) {
+        fd_close(&fds->channel);
+        fd_close(&fds->stdout_read);
+        fd_close(&fds->stderr_read);
+        return -ENOMEM;
+    }
+    peer->broker = broker;
+    peer->loop = broker_loop(broker);
+    peer->listener = listener;
+    peer->userdata = userdata;
+    peer->pidfd = -1;
+    snprintf(peer->label, sizeof peer->label, "%s", label);
+    counters_init(&peer->counters);
+    peer->tokens_at_ns = clock_now_ns();
+    peer->tokens = broker_policy(broker)->messages_per_second;
+    int error = peer_log_create(broker, peer->label, &fds->stdout_read, &fds->stderr_read, &peer->log);
+    int channel_error = channel_create(fd_steal(&fds->channel), CHANNEL_BROKER, &peer->counters, &peer->channel);
+    if (error == 0)
+        error = channel_error;
+    if (error == 0)
+        error = loop_add_fd(peer->loop, channel_fd(peer->channel), EPOLLIN, on_channel, peer, &peer->channel_source);
+    if (error < 0) {
+        peer_destroy(peer);
+        return error;
+    }
+    *ret_peer = peer;
+    return 0;
+}
+
+int peer_adopt(struct peer *peer, pid_t pid)
+{
+    siginfo_t info = {0};
+    /* Only a parent may wait: this tells our children from whatever pid a hostile zygote might name. */
+    if (pid <= 1 || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return -ECHILD;
+    peer->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (peer->pidfd < 0)
+        return -errno;
+    peer->pid = pid;
+    return loop_add_fd(peer->loop, peer->pidfd, EPOLLIN, on_pidfd, peer, &peer->pidfd_source);
+}
+
+int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_t n_fds)
+{
+    if (peer->channel_ended || peer->end.kill_reason != KILL_NONE) {
+        fd_close_many(fds, n_fds);
+        return 0; /* its end is on the way and will be told */
+    }
+    int result = channel_send(peer->channel, &envelope->base, fds, n_fds);
+    if (result == CHANNEL_FULL) {
+        peer_kill(peer, KILL_BAD_MESSAGE, VIOLATION_NOT_READING);
+        return 0;
+    }
+    if (result < 0)
+        return result;
+    trace_sent(peer, envelope);
+    if (peer->flush_source == NULL)
+        return loop_defer(peer->loop, on_buffered, peer, &peer->flush_source);
+    return 0;
+}
+
+pid_t peer_pid(const struct peer *peer)
+{
+    return peer->pid;
+}
+
+bool peer_is_killed(const struct peer *peer)
+{
+    return peer->end.kill_reason != KILL_NONE;
+}
+
+struct counters *peer_counters(struct peer *peer)
+{
+    return &peer->counters;
+}
+
+int peer_channel_fd(const struct peer *peer)
+{
+    return channel_fd(peer->channel);
+}

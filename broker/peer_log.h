@@ -1,0 +1,15 @@
+/* peer_log.h - what a child writes to its stdout and stderr: pipes into the broker's log, line by line, clipped,
+ * escaped, and limited in rate (policy: log_text_bytes_per_second). Owns the pipes' reading ends. */
+#ifndef BULKHEAD_PEER_LOG_H
+#define BULKHEAD_PEER_LOG_H
+
+struct broker;
+struct peer_log;
+
+/* Takes both fds. `label` is borrowed for the log's life. 0 or -errno. */
+int peer_log_create(struct broker *broker, const char *label, int *stdout_fd, int *stderr_fd, struct peer_log **ret_log);
+/* Reads what is left, without waiting. */
+void peer_log_drain(struct peer_log *log);
+void peer_log_destroy(struct peer_log *log); /* takes NULL */
+
+#endif

@@ -1,0 +1,415 @@
+#include "broker/renderer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "broker/inbound.h"
+#include "broker/renderer_private.h"
+#include "broker/trace.h"
+#include "common/clock.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+enum {
+    /* Between asking a condemned renderer for its stack and killing it. The handler needs well under a millisecond. */
+    SAMPLE_MS = 100,
+    /* A renderer that was asked to go. It has nothing to save. */
+    CLOSE_MS = 300,
+};
+
+const char *renderer_state_name(enum renderer_state state)
+{
+    switch (state) {
+    case RENDERER_STARTING:
+        return "starting";
+    case RENDERER_IDLE:
+        return "idle";
+    case RENDERER_LOADING:
+        return "loading";
+    case RENDERER_LIVE:
+        return "live";
+    case RENDERER_ENDING:
+        return "ending";
+    }
+    return "unknown";
+}
+
+static void renderer_free(struct renderer *renderer)
+{
+    loop_source_remove(&renderer->tick);
+    loop_source_remove(&renderer->fatal);
+    peer_destroy(renderer->peer);
+    if (renderer->record != NULL)
+        munmap((void *)(uintptr_t)renderer->record, CRASH_RECORD_BYTES);
+    free(renderer);
+}
+
+void renderer_kill(struct renderer *renderer, enum kill_reason reason, enum violation violation)
+{
+    renderer->state = RENDERER_ENDING;
+    peer_kill(renderer->peer, reason, violation);
+}
+
+static int on_fatal(struct loop_source *source, void *userdata)
+{
+    (void)source;
+    struct renderer *renderer = userdata;
+    renderer_kill(renderer, renderer->fatal_reason, VIOLATION_NONE);
+    return 0;
+}
+
+static void kill_later(struct renderer *renderer, enum kill_reason reason, uint32_t delay_ms)
+{
+    if (renderer->fatal != NULL)
+        return;
+    renderer->fatal_reason = reason;
+    if (loop_add_timer(broker_loop(renderer->broker), on_fatal, renderer, &renderer->fatal) < 0 ||
+        loop_timer_set(renderer->fatal, clock_now_ms() + delay_ms) < 0)
+        renderer_kill(renderer, reason, VIOLATION_NONE);
+}
+
+/* Asks for the stack of whatever it hangs in, then kills. */
+static void condemn(struct renderer *renderer, enum kill_reason reason)
+{
+    if (renderer->fatal != NULL || peer_is_killed(renderer->peer))
+        return;
+    log_write(LOG_WARNING, "renderer=%u pid=%d condemned=\"%s\"", renderer->id, (int)peer_pid(renderer->peer),
+              kill_reason_name(reason));
+    if (renderer->state == RENDERER_STARTING || peer_signal(renderer->peer, SIGUSR2) < 0)
+        renderer_kill(renderer, reason, VIOLATION_NONE); /* no handler yet: the signal itself would be its end */
+    else
+        kill_later(renderer, reason, SAMPLE_MS);
+}
+
+static void send_ping(struct renderer *renderer)
+{
+    Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
+    Bulkhead__Ping ping = BULKHEAD__PING__INIT;
+    envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_PING;
+    envelope.ping = &ping;
+    envelope.request_id = renderer->requests.next_id++;
+    watchdog_pinged(&renderer->watchdog, envelope.request_id, clock_now_ms());
+    renderer_tell(renderer, &envelope, NULL, 0);
+}
+
+static void tell_unresponsive(struct renderer *renderer, bool is_unresponsive)
+{
+    if (renderer->client != NULL)
+        renderer->client->unresponsive(renderer, is_unresponsive, renderer->client_data);
+}
+
+static int on_tick(struct loop_source *source, void *userdata)
+{
+    struct renderer *renderer = userdata;
+    uint64_t now = clock_now_ms();
+    if (renderer->state == RENDERER_STARTING) {
+        if (now - renderer->created_ms >= broker_policy(renderer->broker)->start_timeout_ms)
+            condemn(renderer, KILL_START);
+        return loop_timer_set(source, now + watchdog_tick_ms(&renderer->limits));
+    }
+    int error = loop_timer_set(source, now + watchdog_tick_ms(&renderer->limits));
+    switch (watchdog_judge(&renderer->watchdog, &renderer->limits, requests_oldest_ms(&renderer->requests), now)) {
+    case WATCHDOG_FINE:
+        break;
+    case WATCHDOG_PING:
+        send_ping(renderer);
+        break;
+    case WATCHDOG_UNRESPONSIVE:
+        tell_unresponsive(renderer, true);
+        break;
+    case WATCHDOG_RECOVERED:
+        tell_unresponsive(renderer, false);
+        break;
+    case WATCHDOG_HUNG:
+        condemn(renderer, KILL_HUNG);
+        break;
+    case WATCHDOG_TIMEOUT:
+        condemn(renderer, KILL_TIMEOUT);
+        break;
+    }
+    return error;
+}
+
+static void set_limits(struct renderer *renderer, uint32_t timeout_ms)
+{
+    const struct policy *policy = broker_policy(renderer->broker);
+    renderer->limits = (struct watchdog_limits){
+        .ping_interval_ms = policy->ping_interval_ms,
+        .unresponsive_ms = policy->unresponsive_after_ms,
+        .hung_ms = policy->hung_after_ms,
+        .request_ms = timeout_ms != 0 ? timeout_ms : policy->request_timeout_ms,
+        .ignores_stalls = timeout_ms != 0,
+    };
+}
+
+static enum violation on_message(struct peer *peer, struct channel_message *message, void *userdata)
+{
+    (void)peer;
+    return inbound_dispatch(userdata, message);
+}
+
+/* One private copy, checked, or NULL: the record is shared memory and its writer hostile. */
+static const struct crash_record *take_record(const struct renderer *renderer, struct crash_record *copy)
+{
+    memcpy(copy, renderer->record, sizeof *copy);
+    return crash_record_validate(copy) ? copy : NULL;
+}
+
+static void finish(struct renderer *renderer, const struct peer_end *end)
+{
+    struct exit_report report = {
+        .renderer_id = renderer->id, .pid = peer_pid(renderer->peer), .noticed_ns = end->noticed_ns};
+    struct crash_record copy;
+    struct exit_facts facts = {
+        .wait_code = end->wait_code,
+        .wait_status = end->wait_status,
+        .kill_reason = end->kill_reason,
+        .violation = end->violation,
+        .shutdown_sent = renderer->shutdown_sent,
+        .memory_limited = false,
+        .record = take_record(renderer, &copy),
+    };
+    exit_report_fill(&report, &facts);
+    report.reported_ns = clock_now_ns();
+    log_write(report.cause == EXIT_CAUSE_CLEAN ? LOG_INFO : LOG_WARNING, "renderer=%u pid=%d end=\"%s\"", report.renderer_id,
+              (int)report.pid, report.summary);
+    renderer->state = RENDERER_ENDING;
+    const struct renderer_client *client = renderer->client;
+    renderer->client = NULL;
+    if (client != NULL)
+        client->ended(renderer, &report, renderer->client_data);
+    renderer->owner->ended(renderer, &report, renderer->owner_data);
+    renderer_free(renderer);
+}
+
+static void on_ended(struct peer *peer, const struct peer_end *end, void *userdata)
+{
+    (void)peer;
+    finish(userdata, end);
+}
+
+static const struct peer_listener peer_listener = {.message = on_message, .ended = on_ended};
+
+struct birth_fds {
+    struct peer_fds ours;
+    struct cell_host_fork_fds theirs;
+};
+
+static int make_record(struct renderer *renderer, int *ret_fd)
+{
+    _fd_cleanup_ int fd = memfd_create("bulkhead-crash-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0 || ftruncate(fd, CRASH_RECORD_BYTES) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+        return -errno;
+    void *record = mmap(NULL, CRASH_RECORD_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+    if (record == MAP_FAILED)
+        return -errno;
+    renderer->record = record;
+    *ret_fd = fd_steal(&fd);
+    return 0;
+}
+
+static int make_pipe(int *ret_read, int *ret_write)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    *ret_read = ends[0];
+    *ret_write = ends[1];
+    return 0;
+}
+
+static int make_fds(struct renderer *renderer, struct birth_fds *fds)
+{
+    bool refuses_fds;
+    int error = channel_socketpair(&fds->ours.channel, &fds->theirs.channel, &refuses_fds);
+    if (error == 0)
+        error = make_record(renderer, &fds->theirs.crash_record);
+    if (error == 0)
+        error = make_pipe(&fds->ours.stdout_read, &fds->theirs.stdout_write);
+    if (error == 0)
+        error = make_pipe(&fds->ours.stderr_read, &fds->theirs.stderr_write);
+    return error;
+}
+
+static void close_fds(struct birth_fds *fds)
+{
+    int *all[] = {&fds->ours.channel,          &fds->ours.stdout_read,   &fds->ours.stderr_read,
+                  &fds->theirs.channel,        &fds->theirs.crash_record, &fds->theirs.stdout_write,
+                  &fds->theirs.stderr_write};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        fd_close(all[i]);
+}
+
+static void send_welcome(struct renderer *renderer)
+{
+    Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
+    Bulkhead__Welcome welcome = BULKHEAD__WELCOME__INIT;
+    welcome.protocol_version = PROTOCOL_VERSION;
+    welcome.renderer_id = renderer->id;
+    envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_WELCOME;
+    envelope.welcome = &welcome;
+    renderer_tell(renderer, &envelope, NULL, 0);
+}
+
+static int give_birth(struct renderer *renderer)
+{
+    struct birth_fds fds = {.ours = {-1, -1, -1}, .theirs = {-1, -1, -1, -1}};
+    char label[32];
+    snprintf(label, sizeof label, "renderer=%u", renderer->id);
+    int error = make_fds(renderer, &fds);
+    if (error == 0)
+        error = peer_create(renderer->broker, label, &fds.ours, &peer_listener, renderer, &renderer->peer);
+    if (error == 0)
+        error = loop_add_timer(broker_loop(renderer->broker), on_tick, renderer, &renderer->tick);
+    if (error == 0)
+        error = loop_timer_set(renderer->tick, clock_now_ms() + watchdog_tick_ms(&renderer->limits));
+    if (error == 0)
+        error = cell_host_fork(renderer->cell, renderer->id, renderer->memory_limit_bytes, &fds.theirs);
+    close_fds(&fds);
+    return error;
+}
+
+int renderer_create(struct broker *broker, struct cell_host *cell, unsigned id, uint64_t memory_limit_bytes,
+                    const struct renderer_owner *owner, void *userdata, struct renderer **ret_renderer)
+{
+    struct renderer *renderer = calloc(1, sizeof *renderer);
+    if (renderer == NULL)
+        return -ENOMEM;
+    renderer->broker = broker;
+    renderer->cell = cell;
+    renderer->id = id;
+    renderer->memory_limit_bytes = memory_limit_bytes;
+    renderer->owner = owner;
+    renderer->owner_data = userdata;
+    renderer->created_ms = clock_now_ms();
+    requests_init(&renderer->requests);
+    set_limits(renderer, 0);
+    int error = give_birth(renderer);
+    if (error < 0) {
+        renderer_free(renderer);
+        return error;
+    }
+    *ret_renderer = renderer;
+    send_welcome(renderer);
+    return 0;
+}
+
+void renderer_forked(struct renderer *renderer, pid_t pid, int error)
+{
+    if (pid > 0 && !renderer->is_forked)
+        error = -peer_adopt(renderer->peer, pid);
+    if (pid > 0 && error == 0) {
+        renderer->is_forked = true;
+        char name[32];
+        snprintf(name, sizeof name, "renderer %u", renderer->id);
+        if (broker_trace(renderer->broker) != NULL)
+            trace_process_name(broker_trace(renderer->broker), pid, name);
+        return;
+    }
+    log_write(LOG_ERROR, "renderer=%u fork_error=\"%s\"", renderer->id, strerror(error));
+    finish(renderer, &(struct peer_end){.wait_code = CLD_EXITED, .wait_status = 1, .noticed_ns = clock_now_ns()});
+}
+
+void renderer_attach(struct renderer *renderer, const struct renderer_client *client, void *userdata,
+                     uint32_t timeout_ms)
+{
+    renderer->client = client;
+    renderer->client_data = userdata;
+    set_limits(renderer, timeout_ms);
+    if (renderer->tick != NULL)
+        loop_timer_set(renderer->tick, clock_now_ms() + watchdog_tick_ms(&renderer->limits));
+}
+
+void renderer_close(struct renderer *renderer, enum kill_reason reason)
+{
+    renderer->client = NULL;
+    requests_clear(&renderer->requests);
+    if (renderer->state == RENDERER_STARTING) {
+        renderer_kill(renderer, reason, VIOLATION_NONE);
+        return;
+    }
+    Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
+    Bulkhead__Shutdown shutdown = BULKHEAD__SHUTDOWN__INIT;
+    envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_SHUTDOWN;
+    envelope.shutdown = &shutdown;
+    renderer->shutdown_sent = true;
+    renderer->state = RENDERER_ENDING;
+    renderer_tell(renderer, &envelope, NULL, 0);
+    kill_later(renderer, reason, CLOSE_MS);
+}
+
+void renderer_destroy(struct renderer *renderer)
+{
+    peer_kill(renderer->peer, KILL_SHUTDOWN, VIOLATION_NONE);
+    peer_wait_blocking(renderer->peer, 2000);
+    renderer_free(renderer);
+}
+
+void renderer_check_exit(struct renderer *renderer)
+{
+    peer_check_exit(renderer->peer);
+}
+
+uint64_t renderer_request(struct renderer *renderer, Bulkhead__ToRenderer *envelope, bool is_endless, int *fds,
+                          size_t n_fds)
+{
+    envelope->request_id = requests_open(&renderer->requests, envelope->message_case, is_endless, clock_now_ms());
+    if (envelope->request_id == 0 || renderer->state == RENDERER_ENDING) {
+        fd_close_many(fds, n_fds);
+        return 0;
+    }
+    if (envelope->message_case == BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE)
+        renderer->state = RENDERER_LOADING;
+    watchdog_heard(&renderer->watchdog, clock_now_ms());
+    renderer_tell(renderer, envelope, fds, n_fds);
+    return envelope->request_id;
+}
+
+void renderer_tell(struct renderer *renderer, Bulkhead__ToRenderer *envelope, int *fds, size_t n_fds)
+{
+    int error = peer_send(renderer->peer, envelope, fds, n_fds);
+    if (error < 0)
+        log_write(LOG_ERROR, "renderer=%u send_error=\"%s\"", renderer->id, strerror(-error));
+}
+
+unsigned renderer_id(const struct renderer *renderer)
+{
+    return renderer->id;
+}
+
+pid_t renderer_pid(const struct renderer *renderer)
+{
+    return peer_pid(renderer->peer);
+}
+
+enum renderer_state renderer_state(const struct renderer *renderer)
+{
+    return renderer->state;
+}
+
+struct cell_host *renderer_cell(const struct renderer *renderer)
+{
+    return renderer->cell;
+}
+
+struct counters *renderer_counters(struct renderer *renderer)
+{
+    return peer_counters(renderer->peer);
+}
+
+const struct histogram *renderer_ping_times(const struct renderer *renderer)
+{
+    return &renderer->ping_times;
+}
+
+uint64_t renderer_crashing_ns(const struct renderer *renderer)
+{
+    return renderer->crashing_ns;
+}

@@ -1,0 +1,85 @@
+/* renderer.h - the broker's side of one renderer process, from the fork order to the one report of its end.
+ *
+ * Owns the peer (channel, pidfd, logs), the crash record, the open requests and the watchdog. Knows nothing of tabs: what
+ * a renderer says about documents goes to its client. A renderer without a client is a spare, or is on its way out.
+ */
+#ifndef BULKHEAD_RENDERER_H
+#define BULKHEAD_RENDERER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "broker/cell_host.h"
+#include "broker/exit_cause.h"
+#include "common/channel.h"
+#include "common/counters.h"
+
+struct broker;
+struct renderer;
+
+enum renderer_state {
+    RENDERER_STARTING, /* forked or about to be; no hello yet */
+    RENDERER_IDLE,     /* said hello; no document */
+    RENDERER_LOADING,  /* navigate sent */
+    RENDERER_LIVE,     /* document_info received */
+    RENDERER_ENDING,   /* told to go, or killed */
+};
+
+/* What a renderer says about its document. Each may return why the renderer must die. May close the renderer. */
+struct renderer_client {
+    enum violation (*document_info)(struct renderer *renderer, const Bulkhead__DocumentInfo *info, void *userdata);
+    enum violation (*page_info)(struct renderer *renderer, uint64_t request_id, const Bulkhead__PageInfo *info,
+                                void *userdata);
+    enum violation (*frame_ready)(struct renderer *renderer, const struct channel_message *message, void *userdata);
+    enum violation (*open_file)(struct renderer *renderer, uint64_t request_id, const Bulkhead__OpenFile *request,
+                                void *userdata);
+    enum violation (*progress)(struct renderer *renderer, uint64_t request_id, const Bulkhead__Progress *progress,
+                               void *userdata);
+    enum violation (*error)(struct renderer *renderer, uint64_t request_id, unsigned request_type,
+                            const Bulkhead__Error *error, void *userdata);
+    void (*unresponsive)(struct renderer *renderer, bool is_unresponsive, void *userdata);
+    /* The end, once, last: the renderer is freed after it. */
+    void (*ended)(struct renderer *renderer, const struct exit_report *report, void *userdata);
+};
+
+/* Told about every renderer: the pool. */
+struct renderer_owner {
+    void (*idle)(struct renderer *renderer, const Bulkhead__Hello *hello, void *userdata);
+    void (*ended)(struct renderer *renderer, const struct exit_report *report, void *userdata);
+};
+
+/* Orders a renderer from the cell. 0 or -errno. */
+int renderer_create(struct broker *broker, struct cell_host *cell, unsigned id, uint64_t memory_limit_bytes,
+                    const struct renderer_owner *owner, void *userdata, struct renderer **ret_renderer);
+/* The cell's answer to the order. */
+void renderer_forked(struct renderer *renderer, pid_t pid, int error);
+
+/* Gives an idle renderer to a client. timeout_ms: for each request, 0 = the policy's. */
+void renderer_attach(struct renderer *renderer, const struct renderer_client *client, void *userdata,
+                     uint32_t timeout_ms);
+/* The client hears no more of it; it is asked to go, and killed if it does not. */
+void renderer_close(struct renderer *renderer, enum kill_reason reason);
+/* At the end of the broker: waits for it without the loop and frees it. */
+void renderer_destroy(struct renderer *renderer);
+/* For SIGCHLD. */
+void renderer_check_exit(struct renderer *renderer);
+
+/* Sends a request with an id of its own; 0 if it cannot take one. Takes the fds. `envelope` without id. */
+uint64_t renderer_request(struct renderer *renderer, Bulkhead__ToRenderer *envelope, bool is_endless, int *fds,
+                          size_t n_fds);
+/* Sends what asks for no answer (or answers: request_id is kept). Takes the fds. */
+void renderer_tell(struct renderer *renderer, Bulkhead__ToRenderer *envelope, int *fds, size_t n_fds);
+void renderer_kill(struct renderer *renderer, enum kill_reason reason, enum violation violation);
+
+unsigned renderer_id(const struct renderer *renderer);
+pid_t renderer_pid(const struct renderer *renderer);
+enum renderer_state renderer_state(const struct renderer *renderer);
+const char *renderer_state_name(enum renderer_state state);
+struct cell_host *renderer_cell(const struct renderer *renderer);
+struct counters *renderer_counters(struct renderer *renderer);
+const struct histogram *renderer_ping_times(const struct renderer *renderer);
+/* When the handler's hint said it is crashing; 0 = it did not. A claim. */
+uint64_t renderer_crashing_ns(const struct renderer *renderer);
+
+#endif

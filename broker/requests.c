@@ -1,0 +1,79 @@
+#include "broker/requests.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "to_renderer.pb-c.h"
+
+void requests_init(struct requests *requests)
+{
+    *requests = (struct requests){.next_id = 1};
+}
+
+static bool is_painting(unsigned type)
+{
+    return type == BULKHEAD__TO_RENDERER__MESSAGE_PAINT || type == BULKHEAD__TO_RENDERER__MESSAGE_SCROLL;
+}
+
+static void close_endless(struct requests *requests)
+{
+    for (size_t i = 0; i < REQUESTS_OPEN; i++)
+        if (requests->open[i].is_endless)
+            requests->open[i] = (struct request){0};
+}
+
+uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless, uint64_t now_ms)
+{
+    if (is_painting(type))
+        close_endless(requests);
+    for (size_t i = 0; i < REQUESTS_OPEN; i++) {
+        struct request *slot = &requests->open[i];
+        if (slot->id != 0)
+            continue;
+        *slot = (struct request){
+            .id = requests->next_id++, .type = type, .sent_ms = now_ms, .heard_ms = now_ms, .is_endless = is_endless};
+        if (is_painting(type))
+            requests->paints[requests->paint_count++ % REQUESTS_PAINTS] = slot->id;
+        return slot->id;
+    }
+    return 0;
+}
+
+struct request *requests_find(struct requests *requests, uint64_t id)
+{
+    for (size_t i = 0; i < REQUESTS_OPEN && id != 0; i++)
+        if (requests->open[i].id == id)
+            return &requests->open[i];
+    return NULL;
+}
+
+void requests_close(struct requests *requests, uint64_t id)
+{
+    struct request *request = requests_find(requests, id);
+    if (request != NULL)
+        *request = (struct request){0};
+}
+
+bool requests_is_paint(const struct requests *requests, uint64_t id)
+{
+    for (size_t i = 0; i < REQUESTS_PAINTS && id != 0; i++)
+        if (requests->paints[i] == id)
+            return true;
+    return false;
+}
+
+uint64_t requests_oldest_ms(const struct requests *requests)
+{
+    uint64_t oldest = 0;
+    for (size_t i = 0; i < REQUESTS_OPEN; i++) {
+        const struct request *request = &requests->open[i];
+        if (request->id != 0 && !request->is_endless && (oldest == 0 || request->sent_ms < oldest))
+            oldest = request->sent_ms;
+    }
+    return oldest;
+}
+
+void requests_clear(struct requests *requests)
+{
+    memset(requests->open, 0, sizeof requests->open);
+}

@@ -1,0 +1,39 @@
+/* requests.h - what a renderer was asked and has not answered: ids, kinds, ages. Pure bookkeeping, no I/O.
+ *
+ * An answer must match an open request of the right kind; frames may also answer a paint that a later one superseded,
+ * for they cross on the way. Ids grow and are never reused.
+ */
+#ifndef BULKHEAD_REQUESTS_H
+#define BULKHEAD_REQUESTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { REQUESTS_OPEN = 32, REQUESTS_PAINTS = 64 };
+
+struct request {
+    uint64_t id; // 0 = free slot
+    unsigned type; // ToRenderer field number
+    uint64_t sent_ms, heard_ms; // asked; last progress
+    bool is_endless;            // a scene: answered again and again
+};
+
+struct requests {
+    uint64_t next_id;
+    struct request open[REQUESTS_OPEN];
+    uint64_t paints[REQUESTS_PAINTS]; // ids of the last paints, ring
+    unsigned paint_count;
+};
+
+void requests_init(struct requests *requests);
+/* A new id, or 0 when REQUESTS_OPEN are open. A paint or scroll closes the endless ones before it. */
+uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless, uint64_t now_ms);
+/* NULL if no such request is open. */
+struct request *requests_find(struct requests *requests, uint64_t id);
+void requests_close(struct requests *requests, uint64_t id);
+bool requests_is_paint(const struct requests *requests, uint64_t id);
+/* When the oldest request that must end was asked; 0 when there is none. */
+uint64_t requests_oldest_ms(const struct requests *requests);
+void requests_clear(struct requests *requests);
+
+#endif
