@@ -32,8 +32,8 @@ const char *layer_name(Bulkhead__LayerFact__Layer layer);
 struct layer_status {
     Bulkhead__LayerFact__Layer layer;
     bool known, in_force;
-    int error;           /* errno that kept it out */
-    char evidence[256];  /* escaped */
+    int error;          /* errno that kept it out */
+    char evidence[256]; /* escaped */
 };
 
 struct broker_options {

@@ -27,7 +27,7 @@ struct cell_host {
     const struct cell_host_listener *listener;
     void *userdata;
     struct peer *zygote;
-    bool is_ready, is_retired, is_over, zygote_ended;
+    bool is_ready, is_retired, is_broken, is_over, zygote_ended;
     int init_pidfd; // -1 without a pid namespace
     struct loop_source *init_source;
     unsigned renderers;
@@ -54,11 +54,13 @@ char *cell_host_find_renderer(const char *given)
     return NULL;
 }
 
+/* Told at most twice: that it broke, and that nobody is left in it. */
 static void over(struct cell_host *cell, const char *why)
 {
-    if (cell->is_over)
+    bool *was_told = why != NULL ? &cell->is_broken : &cell->is_over;
+    if (*was_told)
         return;
-    cell->is_over = true;
+    *was_told = true;
     cell->listener->ended(cell, why, cell->userdata);
 }
 
@@ -309,7 +311,7 @@ void cell_host_destroy(struct cell_host *cell)
 {
     if (cell == NULL)
         return;
-    cell->is_over = true;
+    cell->is_broken = cell->is_over = true;
     kill_init(cell);
     if (!cell->zygote_ended) {
         peer_kill(cell->zygote, KILL_SHUTDOWN, VIOLATION_NONE);
@@ -327,7 +329,7 @@ void cell_host_destroy(struct cell_host *cell)
 
 bool cell_host_is_ready(const struct cell_host *cell)
 {
-    return cell->is_ready && !cell->is_retired && !cell->is_over;
+    return cell->is_ready && !cell->is_retired && !cell->is_broken;
 }
 
 int cell_host_fork(struct cell_host *cell, unsigned renderer_id, uint64_t memory_limit_bytes,

@@ -24,8 +24,8 @@ struct cell_host_listener {
     void (*ready)(struct cell_host *cell, const Bulkhead__Hello *hello, void *userdata);
     /* A fork was done (pid > 0) or failed (error > 0, an errno). */
     void (*forked)(struct cell_host *cell, unsigned renderer_id, pid_t pid, int error, void *userdata);
-    /* The zygote or the init is gone, or the cell was retired and its last renderer has ended: destroy it. `why` is
-     * NULL in the last case. */
+    /* With `why`: the zygote or the init is gone; the cell forks no more and is to be retired. With NULL: it was
+     * retired and its last renderer has ended; destroy it. */
     void (*ended)(struct cell_host *cell, const char *why, void *userdata);
 };
 

@@ -46,8 +46,8 @@ struct exit_facts {
     int wait_status; /* si_status: exit code or signal */
     enum kill_reason kill_reason;
     enum violation violation;
-    bool shutdown_sent;  /* it was asked to go */
-    bool memory_limited; /* a memory limit was in force, or the kernel's OOM killer was seen at work */
+    bool shutdown_sent;                /* it was asked to go */
+    bool memory_limited;               /* a memory limit was in force, or the kernel's OOM killer was seen at work */
     const struct crash_record *record; /* validated copy, or NULL: none or not credible */
 };
 
@@ -59,11 +59,11 @@ struct exit_report {
     int wait_code, wait_status;
     enum kill_reason kill_reason;
     enum violation violation;
-    bool has_record;            /* the fields of `record` hold: the renderer's own word, validated */
+    bool has_record; /* the fields of `record` hold: the renderer's own word, validated */
     struct crash_record record;
-    uint64_t noticed_ns;        /* first notice of the end, CLOCK_MONOTONIC */
+    uint64_t noticed_ns; /* first notice of the end, CLOCK_MONOTONIC */
     uint64_t reported_ns;
-    char summary[256];          /* "crashed: SIGSEGV (address not mapped) at 0x10" - one line, escaped */
+    char summary[256]; /* "crashed: SIGSEGV (address not mapped) at 0x10" - one line, escaped */
 };
 
 enum exit_cause exit_cause_classify(const struct exit_facts *facts);

@@ -28,9 +28,9 @@ struct held_frame {
 };
 
 struct frame_store {
-    struct frame_memory *memory;           // of now; NULL before the first resize
+    struct frame_memory *memory;            // of now; NULL before the first resize
     struct held_frame *held[FRAME_BUFFERS]; // by buffer of `memory`; NULL = the renderer's to paint
-    struct held_frame *latest;             // maybe of older memory
+    struct held_frame *latest;              // maybe of older memory
     uint32_t next_generation;
     uint32_t last_sequence;
     uint64_t torn;
@@ -216,8 +216,9 @@ static bool give_back(struct frame_store *store, const struct held_frame *held)
     return true;
 }
 
-enum violation frame_store_accept(struct frame_store *store, const Bulkhead__FrameReady *ready, const struct frame *facts,
-                                  uint32_t ret_released[FRAME_BUFFERS], uint32_t *ret_released_count, bool *ret_is_stale)
+enum violation frame_store_accept(struct frame_store *store, const Bulkhead__FrameReady *ready,
+                                  const struct frame *facts, uint32_t ret_released[FRAME_BUFFERS],
+                                  uint32_t *ret_released_count, bool *ret_is_stale)
 {
     *ret_released_count = 0;
     *ret_is_stale = true;

@@ -77,7 +77,8 @@ static enum violation on_open_file(struct renderer *renderer, const struct chann
 static enum violation on_progress(struct renderer *renderer, const struct channel_message *message)
 {
     const Bulkhead__ToBroker *envelope = message->to_broker;
-    /* Progress of a request that was answered or superseded meanwhile is late, not hostile; of one never made, it is. */
+    /* Progress of a request that was answered or superseded meanwhile is late, not hostile; of one never made, it is.
+     */
     if (envelope->request_id == 0 || envelope->request_id >= renderer->requests.next_id)
         return VIOLATION_UNKNOWN_REQUEST;
     struct request *request = requests_find(&renderer->requests, envelope->request_id);
@@ -143,8 +144,7 @@ static void trace_handled(struct renderer *renderer, const Bulkhead__Handled *ha
         return;
     }
     snprintf(name, sizeof name, "ipc.%s", codec_type_name(&codec_to_renderer, handled->type));
-    trace_slice(trace, pid, 0, name, handled->start_ns, handled->end_ns, 0,
-                peer_flow_id(pid, false, handled->sent_ns));
+    trace_slice(trace, pid, 0, name, handled->start_ns, handled->end_ns, 0, peer_flow_id(pid, false, handled->sent_ns));
 }
 
 static enum violation on_activity(struct renderer *renderer, const struct channel_message *message)

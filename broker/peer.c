@@ -143,8 +143,7 @@ static void trace_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope)
     char name[64];
     snprintf(name, sizeof name, "send.%s", codec_type_name(&codec_to_renderer, codec_type_of(&envelope->base)));
     uint64_t now = clock_now_ns();
-    trace_slice(trace, getpid(), 1, name, envelope->sent_ns, now,
-                peer_flow_id(peer->pid, false, envelope->sent_ns), 0);
+    trace_slice(trace, getpid(), 1, name, envelope->sent_ns, now, peer_flow_id(peer->pid, false, envelope->sent_ns), 0);
 }
 
 /* A claim from the future, or older than a minute, is a lie or a broken clock: no honest peer shares it with us. */
@@ -246,7 +245,8 @@ static bool read_messages(struct peer *peer, unsigned most)
         if (result == CHANNEL_END || result < 0)
             channel_over(peer);
         if (violation != VIOLATION_NONE) {
-            log_write(LOG_WARNING, "%s pid=%d violation=\"%s\"", peer->label, (int)peer->pid, violation_name(violation));
+            log_write(LOG_WARNING, "%s pid=%d violation=\"%s\"", peer->label, (int)peer->pid,
+                      violation_name(violation));
             peer_kill(peer, KILL_BAD_MESSAGE, violation);
             break;
         }

@@ -1,8 +1,8 @@
 /* peer.h - one child process at the other end of a channel: a zygote or a renderer.
  *
  * Owns the channel, the pidfd, the pipes of its stdout and stderr, and its counters. Joins the two notices of an end
- * (channel closed, process dead) in whatever order they come, reads what a dying process still sent, and reports the end
- * exactly once. Never signals a pid that was reaped: signals go through the pidfd. Throttles a peer that floods.
+ * (channel closed, process dead) in whatever order they come, reads what a dying process still sent, and reports the
+ * end exactly once. Never signals a pid that was reaped: signals go through the pidfd. Throttles a peer that floods.
  */
 #ifndef BULKHEAD_PEER_H
 #define BULKHEAD_PEER_H
@@ -27,7 +27,8 @@ struct peer_end {
 };
 
 struct peer_listener {
-    /* A scanned and unpacked message, no fds. Returns why the peer must die, or VIOLATION_NONE. May destroy the peer. */
+    /* A scanned and unpacked message, no fds. Returns why the peer must die, or VIOLATION_NONE. May destroy the peer.
+     */
     enum violation (*message)(struct peer *peer, struct channel_message *message, void *userdata);
     /* Reaped; called once, last. The callee usually destroys the peer. */
     void (*ended)(struct peer *peer, const struct peer_end *end, void *userdata);
@@ -35,7 +36,7 @@ struct peer_listener {
 
 /* Fds a new peer brings with it; all taken. */
 struct peer_fds {
-    int channel;          /* the broker's end */
+    int channel; /* the broker's end */
     int stdout_read, stderr_read;
 };
 

@@ -7,7 +7,8 @@ struct broker;
 struct peer_log;
 
 /* Takes both fds. `label` is borrowed for the log's life. 0 or -errno. */
-int peer_log_create(struct broker *broker, const char *label, int *stdout_fd, int *stderr_fd, struct peer_log **ret_log);
+int peer_log_create(struct broker *broker, const char *label, int *stdout_fd, int *stderr_fd,
+                    struct peer_log **ret_log);
 /* Reads what is left, without waiting. */
 void peer_log_drain(struct peer_log *log);
 void peer_log_destroy(struct peer_log *log); /* takes NULL */

@@ -177,8 +177,8 @@ static void finish(struct renderer *renderer, const struct peer_end *end)
     };
     exit_report_fill(&report, &facts);
     report.reported_ns = clock_now_ns();
-    log_write(report.cause == EXIT_CAUSE_CLEAN ? LOG_INFO : LOG_WARNING, "renderer=%u pid=%d end=\"%s\"", report.renderer_id,
-              (int)report.pid, report.summary);
+    log_write(report.cause == EXIT_CAUSE_CLEAN ? LOG_INFO : LOG_WARNING, "renderer=%u pid=%d end=\"%s\"",
+              report.renderer_id, (int)report.pid, report.summary);
     renderer->state = RENDERER_ENDING;
     const struct renderer_client *client = renderer->client;
     renderer->client = NULL;
@@ -240,9 +240,8 @@ static int make_fds(struct renderer *renderer, struct birth_fds *fds)
 
 static void close_fds(struct birth_fds *fds)
 {
-    int *all[] = {&fds->ours.channel,          &fds->ours.stdout_read,   &fds->ours.stderr_read,
-                  &fds->theirs.channel,        &fds->theirs.crash_record, &fds->theirs.stdout_write,
-                  &fds->theirs.stderr_write};
+    int *all[] = {&fds->ours.channel,        &fds->ours.stdout_read,    &fds->ours.stderr_read,   &fds->theirs.channel,
+                  &fds->theirs.crash_record, &fds->theirs.stdout_write, &fds->theirs.stderr_write};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         fd_close(all[i]);
 }

@@ -1,7 +1,8 @@
 /* renderer.h - the broker's side of one renderer process, from the fork order to the one report of its end.
  *
- * Owns the peer (channel, pidfd, logs), the crash record, the open requests and the watchdog. Knows nothing of tabs: what
- * a renderer says about documents goes to its client. A renderer without a client is a spare, or is on its way out.
+ * Owns the peer (channel, pidfd, logs), the crash record, the open requests and the watchdog. Knows nothing of tabs:
+ * what a renderer says about documents goes to its client. A renderer without a client is a spare, or is on its way
+ * out.
  */
 #ifndef BULKHEAD_RENDERER_H
 #define BULKHEAD_RENDERER_H

@@ -12,8 +12,8 @@
 enum { REQUESTS_OPEN = 32, REQUESTS_PAINTS = 64 };
 
 struct request {
-    uint64_t id; // 0 = free slot
-    unsigned type; // ToRenderer field number
+    uint64_t id;                // 0 = free slot
+    unsigned type;              // ToRenderer field number
     uint64_t sent_ms, heard_ms; // asked; last progress
     bool is_endless;            // a scene: answered again and again
 };

@@ -55,23 +55,26 @@ struct tab_listener {
     void (*frame)(struct tab *tab, const struct frame *frame, void *userdata);
     void (*progress)(struct tab *tab, uint64_t request_id, uint32_t done, uint32_t total, void *userdata);
     /* A request could not be done; request_id is the one tab_… returned (navigation: 0). detail is escaped. */
-    void (*failed)(struct tab *tab, uint64_t request_id, Bulkhead__Error__Code code, const char *detail, void *userdata);
+    void (*failed)(struct tab *tab, uint64_t request_id, Bulkhead__Error__Code code, const char *detail,
+                   void *userdata);
     /* The renderer ended; exactly once per renderer. The report lives for the call. */
     void (*ended)(struct tab *tab, const struct exit_report *report, void *userdata);
 };
 
 struct tab_options {
-    const char *password;   /* NULL = none; copied */
+    const char *password;                                  /* NULL = none; copied */
     float layout_width_pt, layout_height_pt, layout_em_pt; /* 0 = engine's default */
-    bool auto_reload;       /* with back-off */
+    bool auto_reload;                                      /* with back-off */
     uint32_t timeout_ms;    /* a request that takes longer ends the renderer (KILL_TIMEOUT); 0 = the policy's */
     uint32_t paint_buffers; /* 1..FRAME_BUFFERS; 0 = FRAME_BUFFERS */
 };
 
-/* Opens a tab on a document (takes a reference of its own). The listener is borrowed for the tab's life. 0 or -errno. */
+/* Opens a tab on a document (takes a reference of its own). The listener is borrowed for the tab's life. 0 or -errno.
+ */
 int tab_open(struct broker *broker, struct document *document, const struct tab_options *options,
              const struct tab_listener *listener, void *userdata, struct tab **ret_tab);
-/* Ends the renderer (asks, then kills) and frees the tab. No callback after this. Takes NULL. */
+/* Ends the renderer (asks, then kills) and frees the tab. No callback after this. Borrowed frames must have been
+ * returned. Takes NULL. */
 void tab_close(struct tab *tab);
 
 /* Requests; each returns its id (> 0), or 0 when the tab cannot take one in its state. Answers come to the listener. */

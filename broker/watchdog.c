@@ -32,7 +32,8 @@ void watchdog_heard(struct watchdog *watchdog, uint64_t now_ms)
 static uint64_t silent_ms(const struct watchdog *watchdog, const struct watchdog_limits *limits, uint64_t now_ms)
 {
     uint64_t unanswered = watchdog->ping_id != 0 ? now_ms - watchdog->ping_sent_ms : 0;
-    uint64_t stalled = watchdog->busy_request_id != 0 && !limits->ignores_stalls ? now_ms - watchdog->beat_changed_ms : 0;
+    uint64_t stalled =
+        watchdog->busy_request_id != 0 && !limits->ignores_stalls ? now_ms - watchdog->beat_changed_ms : 0;
     return unanswered > stalled ? unanswered : stalled;
 }
 
@@ -57,8 +58,8 @@ enum watchdog_verdict watchdog_judge(struct watchdog *watchdog, const struct wat
 
 uint32_t watchdog_tick_ms(const struct watchdog_limits *limits)
 {
-    uint32_t tick = limits->ping_interval_ms < limits->unresponsive_ms / 4 ? limits->ping_interval_ms
-                                                                          : limits->unresponsive_ms / 4;
+    uint32_t tick =
+        limits->ping_interval_ms < limits->unresponsive_ms / 4 ? limits->ping_interval_ms : limits->unresponsive_ms / 4;
     if (limits->request_ms != 0 && limits->request_ms / 4 < tick)
         tick = limits->request_ms / 4;
     return tick < 10 ? 10 : tick;

@@ -12,8 +12,8 @@
 
 struct watchdog_limits {
     uint32_t ping_interval_ms, unresponsive_ms, hung_ms;
-    uint32_t request_ms;   /* 0 = none */
-    bool ignores_stalls;   /* an explicit time limit replaces the judgement of the engine's beat */
+    uint32_t request_ms; /* 0 = none */
+    bool ignores_stalls; /* an explicit time limit replaces the judgement of the engine's beat */
 };
 
 struct watchdog {

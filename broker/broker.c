@@ -1,0 +1,398 @@
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/broker_private.h"
+#include "broker/signals.h"
+#include "broker/symbolise.h"
+#include "broker/trace.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+
+enum { LAYERS = BULKHEAD__LAYER_FACT__LAYER__SECCOMP + 1, TRACE_INTERVAL_MS = 500 };
+
+/* A backtrace on its way. */
+struct autopsy {
+    struct autopsy *next; // broker::autopsies
+    struct broker *broker;
+    struct symbolise_job *job;
+    struct exit_report report;
+};
+
+struct broker {
+    struct broker_options options;
+    const struct broker_listener *listener;
+    void *userdata;
+    struct policy policy;
+    struct loop *loop;
+    struct signals *signals;
+    struct trace *trace;
+    struct loop_source *trace_timer;
+    struct renderer_pool *pool;
+    struct quarantine quarantine;
+    struct layer_status layers[LAYERS];
+    char engine_version[64];
+    bool is_cell_known;
+    struct counters past; // of renderers and zygotes that are gone
+    uint64_t end_counts[EXIT_CAUSE_COUNT];
+    struct autopsy *autopsies;
+    int shutdown_count, shutdown_signal;
+};
+
+void broker_say(struct broker *broker, const char *format, ...)
+{
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (broker->listener->event != NULL)
+        broker->listener->event(broker, line, broker->userdata);
+}
+
+static void print_counters(const struct broker *broker)
+{
+    struct counters sum;
+    unsigned types[CODEC_TYPES];
+    counters_init(&sum);
+    broker_sum_counters(broker, &sum);
+    for (int upward = 0; upward < 2; upward++) {
+        const struct codec *codec = upward ? &codec_to_broker : &codec_to_renderer;
+        const struct counter *direction = upward ? sum.to_broker : sum.to_renderer;
+        size_t count = codec_types(codec, types);
+        for (size_t i = 0; i < count; i++) {
+            const struct counter *counter = &direction[types[i]];
+            if (counter->messages > 0)
+                fprintf(stderr, "counter direction=%s msg=%s messages=%llu bytes=%llu fds=%llu drops=%llu\n",
+                        codec->name, codec_type_name(codec, types[i]), (unsigned long long)counter->messages,
+                        (unsigned long long)counter->bytes, (unsigned long long)counter->fds,
+                        (unsigned long long)counter->drops);
+        }
+    }
+    counters_fini(&sum);
+}
+
+static void reload_policy(struct broker *broker)
+{
+    char why[256];
+    if (broker->options.policy_path == NULL) {
+        broker_say(broker, "SIGHUP: no policy file was given, nothing to read again");
+        return;
+    }
+    if (policy_load(&broker->policy, broker->options.policy_path, why, sizeof why) < 0) {
+        log_write(LOG_ERROR, "policy_refused=\"%s\"", why);
+        broker_say(broker, "policy not changed: %s", why);
+    } else {
+        broker_say(broker, "policy read again from %s", broker->options.policy_path);
+    }
+}
+
+static void ask_shutdown(struct broker *broker, int signal)
+{
+    broker->shutdown_signal = signal;
+    broker->shutdown_count++;
+    uint64_t deadline = clock_now_ms() + broker->policy.shutdown_deadline_ms;
+    if (broker->listener->shutdown != NULL)
+        broker->listener->shutdown(broker, broker->shutdown_count, deadline, broker->userdata);
+    else
+        loop_stop(broker->loop, 128 + signal);
+}
+
+static void on_signal(int signal, void *userdata)
+{
+    struct broker *broker = userdata;
+    switch (signal) {
+    case SIGCHLD:
+        if (broker->pool != NULL)
+            renderer_pool_check_exits(broker->pool);
+        return;
+    case SIGHUP:
+        reload_policy(broker);
+        return;
+    case SIGUSR2:
+        print_counters(broker);
+        return;
+    default:
+        ask_shutdown(broker, signal);
+    }
+}
+
+static void note_layers(struct broker *broker, const Bulkhead__Hello *hello)
+{
+    for (size_t i = 0; i < hello->n_layers; i++) {
+        const Bulkhead__LayerFact *fact = hello->layers[i];
+        struct layer_status *status = &broker->layers[fact->layer];
+        status->known = true;
+        status->in_force = fact->in_force;
+        status->error = fact->error;
+        text_escape(status->evidence, sizeof status->evidence, fact->evidence.data, fact->evidence.len);
+    }
+    text_escape(broker->engine_version, sizeof broker->engine_version, hello->engine_version.data,
+                hello->engine_version.len);
+}
+
+static int check_required(const struct broker *broker, char *ret_why, size_t why_bytes)
+{
+    for (unsigned i = 0; i < LAYERS; i++) {
+        const struct layer_status *status = &broker->layers[i];
+        if ((broker->options.require & LAYER_BIT(i)) == 0 || status->in_force)
+            continue;
+        snprintf(ret_why, why_bytes,
+                 "required layer %s is not in force here (%s); leave it out of --require to go on without it",
+                 layer_name(i),
+                 status->error != 0    ? strerror(status->error)
+                 : status->evidence[0] ? status->evidence
+                                       : "this host does not have it");
+        return -EPERM;
+    }
+    return 0;
+}
+
+static int on_hello(const Bulkhead__Hello *hello, char *ret_why, size_t why_bytes, void *userdata)
+{
+    struct broker *broker = userdata;
+    note_layers(broker, hello);
+    int error = check_required(broker, ret_why, why_bytes);
+    if (error < 0 || broker->is_cell_known)
+        return error;
+    broker->is_cell_known = true;
+    if (broker->listener->cell_ready != NULL)
+        broker->listener->cell_ready(broker, broker->userdata);
+    return 0;
+}
+
+static void free_autopsy(struct autopsy *autopsy)
+{
+    for (struct autopsy **link = &autopsy->broker->autopsies; *link != NULL; link = &(*link)->next) {
+        if (*link == autopsy) {
+            *link = autopsy->next;
+            break;
+        }
+    }
+    free(autopsy);
+}
+
+static void on_symbolised(struct symbolise_job *job, const char *text, void *userdata)
+{
+    (void)job;
+    struct autopsy *autopsy = userdata;
+    struct broker *broker = autopsy->broker;
+    if (broker->listener->backtrace != NULL)
+        broker->listener->backtrace(broker, &autopsy->report, text, broker->userdata);
+    free_autopsy(autopsy);
+}
+
+static void start_autopsy(struct broker *broker, struct renderer *renderer, const struct exit_report *report)
+{
+    struct autopsy *autopsy = report->has_record ? calloc(1, sizeof *autopsy) : NULL;
+    if (autopsy == NULL)
+        return;
+    size_t count;
+    const struct symbolise_module *modules = cell_host_modules(renderer_cell(renderer), &count);
+    autopsy->broker = broker;
+    autopsy->report = *report;
+    if (symbolise_start(broker->loop, &report->record, modules, count, on_symbolised, autopsy, &autopsy->job) < 0) {
+        free(autopsy);
+        return;
+    }
+    autopsy->next = broker->autopsies;
+    broker->autopsies = autopsy;
+}
+
+static void on_renderer_ended(struct renderer *renderer, const struct exit_report *report, void *userdata)
+{
+    struct broker *broker = userdata;
+    broker->end_counts[report->cause]++;
+    counters_merge(&broker->past, renderer_counters(renderer));
+    if (broker->trace != NULL)
+        trace_instant(broker->trace, report->pid, exit_cause_name(report->cause), report->summary, report->noticed_ns);
+    start_autopsy(broker, renderer, report);
+}
+
+static void on_cell_failed(int error, const char *why, void *userdata)
+{
+    struct broker *broker = userdata;
+    if (broker->listener->cell_failed != NULL)
+        broker->listener->cell_failed(broker, error, why, broker->userdata);
+}
+
+static void on_cell_ended(struct cell_host *cell, void *userdata)
+{
+    struct broker *broker = userdata;
+    counters_merge(&broker->past, cell_host_counters(cell));
+}
+
+static const struct renderer_pool_listener pool_listener = {
+    .hello = on_hello, .ended = on_renderer_ended, .failed = on_cell_failed, .cell_ended = on_cell_ended};
+
+static int on_trace_timer(struct loop_source *source, void *userdata)
+{
+    struct broker *broker = userdata;
+    struct counters sum;
+    uint64_t now = clock_now_ns();
+    counters_init(&sum);
+    broker_sum_counters(broker, &sum);
+    trace_counter(broker->trace, getpid(), "messages.to_renderer", now, counters_messages(sum.to_renderer));
+    trace_counter(broker->trace, getpid(), "messages.to_broker", now, counters_messages(sum.to_broker));
+    counters_fini(&sum);
+    trace_flush(broker->trace); /* a broker that is killed loses at most this interval */
+    return loop_timer_set(source, clock_now_ms() + TRACE_INTERVAL_MS);
+}
+
+static int start_trace(struct broker *broker)
+{
+    if (broker->options.trace_path == NULL)
+        return 0;
+    int error = trace_open(broker->options.trace_path, &broker->trace);
+    if (error < 0)
+        return error;
+    trace_process_name(broker->trace, getpid(), "broker");
+    trace_thread_name(broker->trace, getpid(), 0, "handling");
+    trace_thread_name(broker->trace, getpid(), 1, "sending");
+    error = loop_add_timer(broker->loop, on_trace_timer, broker, &broker->trace_timer);
+    return error < 0 ? error : loop_timer_set(broker->trace_timer, clock_now_ms() + TRACE_INTERVAL_MS);
+}
+
+static int start_pool(struct broker *broker)
+{
+    char *path = cell_host_find_renderer(broker->options.renderer_path);
+    if (path == NULL)
+        return -ENOENT;
+    uint64_t memory = broker->options.memory_limit_bytes != 0 ? broker->options.memory_limit_bytes
+                                                              : broker->policy.memory_limit_bytes;
+    int error =
+        renderer_pool_create(broker, path, broker->options.spares, memory, &pool_listener, broker, &broker->pool);
+    free(path);
+    return error;
+}
+
+int broker_create(const struct broker_options *options, const struct broker_listener *listener, void *userdata,
+                  struct broker **ret_broker)
+{
+    static const struct broker_listener nobody = {0};
+    char why[256];
+    struct broker *broker = calloc(1, sizeof *broker);
+    if (broker == NULL)
+        return -ENOMEM;
+    broker->options = *options;
+    broker->listener = listener != NULL ? listener : &nobody;
+    broker->userdata = userdata;
+    counters_init(&broker->past);
+    for (unsigned i = 0; i < LAYERS; i++)
+        broker->layers[i].layer = i;
+    policy_init_defaults(&broker->policy);
+    int error = options->policy_path == NULL ? 0 : policy_load(&broker->policy, options->policy_path, why, sizeof why);
+    if (error < 0)
+        log_write(LOG_ERROR, "policy_refused=\"%s\"", why);
+    if (error == 0)
+        error = loop_create(&broker->loop);
+    if (error == 0)
+        error = signals_create(broker->loop, options->handle_signals, on_signal, broker, &broker->signals);
+    if (error == 0)
+        error = start_trace(broker);
+    if (error == 0)
+        error = start_pool(broker);
+    if (error < 0) {
+        broker_destroy(broker);
+        return error;
+    }
+    *ret_broker = broker;
+    return 0;
+}
+
+void broker_destroy(struct broker *broker)
+{
+    if (broker == NULL)
+        return;
+    while (broker->autopsies != NULL) {
+        symbolise_cancel(broker->autopsies->job);
+        free_autopsy(broker->autopsies);
+    }
+    renderer_pool_destroy(broker->pool);
+    loop_source_remove(&broker->trace_timer);
+    int error = trace_close(broker->trace);
+    if (error < 0)
+        log_write(LOG_ERROR, "trace=\"%s\" error=\"%s\"", broker->options.trace_path, strerror(-error));
+    signals_destroy(broker->signals);
+    if (broker->loop != NULL)
+        loop_destroy(broker->loop);
+    counters_fini(&broker->past);
+    free(broker);
+}
+
+struct loop *broker_loop(struct broker *broker)
+{
+    return broker->loop;
+}
+
+const struct policy *broker_policy(const struct broker *broker)
+{
+    return &broker->policy;
+}
+
+struct trace *broker_trace(struct broker *broker)
+{
+    return broker->trace;
+}
+
+const struct broker_options *broker_options(const struct broker *broker)
+{
+    return &broker->options;
+}
+
+int broker_shutdown_signal(const struct broker *broker)
+{
+    return broker->shutdown_signal;
+}
+
+struct renderer_pool *broker_pool(struct broker *broker)
+{
+    return broker->pool;
+}
+
+struct quarantine *broker_quarantine(struct broker *broker)
+{
+    return &broker->quarantine;
+}
+
+const struct layer_status *broker_layers(const struct broker *broker, size_t *ret_count)
+{
+    *ret_count = LAYERS;
+    return broker->layers;
+}
+
+const char *broker_engine_version(const struct broker *broker)
+{
+    return broker->engine_version;
+}
+
+static void add_renderer_counters(struct renderer *renderer, void *userdata)
+{
+    counters_merge(userdata, renderer_counters(renderer));
+}
+
+static void add_cell_counters(struct cell_host *cell, void *userdata)
+{
+    counters_merge(userdata, cell_host_counters(cell));
+}
+
+void broker_sum_counters(const struct broker *broker, struct counters *into)
+{
+    counters_merge(into, &broker->past);
+    if (broker->pool == NULL)
+        return;
+    renderer_pool_each(broker->pool, add_renderer_counters, into);
+    renderer_pool_each_cell(broker->pool, add_cell_counters, into);
+}
+
+const uint64_t *broker_end_counts(const struct broker *broker)
+{
+    return broker->end_counts;
+}

@@ -1,0 +1,14 @@
+/* broker_private.h - what tabs may reach inside the broker; nobody else includes this. */
+#ifndef BULKHEAD_BROKER_PRIVATE_H
+#define BULKHEAD_BROKER_PRIVATE_H
+
+#include "broker/broker.h"
+#include "broker/quarantine.h"
+#include "broker/renderer_pool.h"
+
+struct renderer_pool *broker_pool(struct broker *broker);
+struct quarantine *broker_quarantine(struct broker *broker);
+/* One line for people: the listener's event callback. */
+void broker_say(struct broker *broker, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

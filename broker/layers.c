@@ -1,0 +1,81 @@
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "broker/broker.h"
+
+enum { LAYERS = BULKHEAD__LAYER_FACT__LAYER__SECCOMP + 1 };
+
+static const char *const names[LAYERS] = {
+    [BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE] = "user-namespace",
+    [BULKHEAD__LAYER_FACT__LAYER__MOUNT_NAMESPACE] = "mount-namespace",
+    [BULKHEAD__LAYER_FACT__LAYER__PID_NAMESPACE] = "pid-namespace",
+    [BULKHEAD__LAYER_FACT__LAYER__NET_NAMESPACE] = "net-namespace",
+    [BULKHEAD__LAYER_FACT__LAYER__IPC_NAMESPACE] = "ipc-namespace",
+    [BULKHEAD__LAYER_FACT__LAYER__UTS_NAMESPACE] = "uts-namespace",
+    [BULKHEAD__LAYER_FACT__LAYER__CGROUP_NAMESPACE] = "cgroup-namespace",
+    [BULKHEAD__LAYER_FACT__LAYER__EMPTY_ROOT] = "empty-root",
+    [BULKHEAD__LAYER_FACT__LAYER__UNPRIVILEGED_ID] = "unprivileged-id",
+    [BULKHEAD__LAYER_FACT__LAYER__NO_CAPABILITIES] = "no-capabilities",
+    [BULKHEAD__LAYER_FACT__LAYER__NO_NEW_PRIVS] = "no-new-privs",
+    [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_FILES] = "landlock-files",
+    [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_NETWORK] = "landlock-network",
+    [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_SCOPES] = "landlock-scopes",
+    [BULKHEAD__LAYER_FACT__LAYER__RESOURCE_LIMITS] = "resource-limits",
+    [BULKHEAD__LAYER_FACT__LAYER__MEMORY_DENY_WRITE_EXECUTE] = "memory-deny-write-execute",
+    [BULKHEAD__LAYER_FACT__LAYER__SPECULATION_CONTROL] = "speculation-control",
+    [BULKHEAD__LAYER_FACT__LAYER__NOT_DUMPABLE] = "not-dumpable",
+    [BULKHEAD__LAYER_FACT__LAYER__CLOSED_FDS] = "closed-fds",
+    [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = "seccomp",
+};
+
+/* Words for several layers at once. */
+static const struct group {
+    const char *name;
+    layer_set layers;
+} groups[] = {
+    {"all", (1u << LAYERS) - 1},
+    {"namespaces",
+     LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE) | LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__MOUNT_NAMESPACE) |
+         LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__PID_NAMESPACE) | LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__NET_NAMESPACE) |
+         LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__IPC_NAMESPACE) | LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__UTS_NAMESPACE) |
+         LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__CGROUP_NAMESPACE)},
+    {"landlock", LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_FILES) |
+                     LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_NETWORK) |
+                     LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_SCOPES)},
+};
+
+const char *layer_name(Bulkhead__LayerFact__Layer layer)
+{
+    return (unsigned)layer < LAYERS ? names[layer] : "unknown";
+}
+
+static layer_set find(const char *word, size_t length)
+{
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        if (strlen(groups[i].name) == length && strncmp(groups[i].name, word, length) == 0)
+            return groups[i].layers;
+    for (unsigned i = 0; i < LAYERS; i++)
+        if (strlen(names[i]) == length && strncmp(names[i], word, length) == 0)
+            return LAYER_BIT(i);
+    return 0;
+}
+
+int layer_set_parse(const char *text, layer_set *ret_layers, const char **ret_bad)
+{
+    layer_set layers = 0;
+    for (const char *word = text;;) {
+        size_t length = strcspn(word, ",");
+        layer_set found = find(word, length);
+        if (found == 0) {
+            *ret_bad = word;
+            return -EINVAL;
+        }
+        layers |= found;
+        if (word[length] == '\0')
+            break;
+        word += length + 1;
+    }
+    *ret_layers = layers;
+    return 0;
+}
