@@ -35,6 +35,7 @@ struct channel;
 /* A received message. The envelope lives until the next channel_receive(); fds belong to the message until taken
  * (channel_message_take_fd); the next channel_receive() closes those that were left. */
 struct channel_message {
+    struct channel *channel; // owns the fds until they are taken; NULL in a message that a test made by hand
     const struct codec *codec;
     union {
         const Bulkhead__ToRenderer *to_renderer;
