@@ -15,10 +15,8 @@ B := build/$(VARIANT)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-
-# --- what the system must have --------------------------------------------------------------------------------------
-# demo/install-packages says what is missing, installs it with the system's package manager, and is silent when nothing is.
-DEPENDENCIES := demo/install-packages
+MAKEFLAGS += --no-builtin-rules
+JOBS := $(shell nproc 2>/dev/null || echo 1)
 
 # --- flags ----------------------------------------------------------------------------------------------------------
 PKGS_COMMON := libprotobuf-c
@@ -63,7 +61,7 @@ COMMON_C := $(wildcard common/*.c)
 BROKER_C := $(filter-out broker/main.c,$(wildcard broker/*.c))
 RENDERER_C := $(filter-out renderer/main.c,$(wildcard renderer/*.c))
 DEMO_C := $(wildcard demo/*.c)
-SUPPORT_C := $(wildcard tests/support/*.c)
+SUPPORT_C := $(filter-out tests/support/replay_main.c,$(wildcard tests/support/*.c))
 UNIT_C := $(wildcard tests/unit/*.c)
 INTEGRATION_C := $(wildcard tests/integration/*.c)
 FUZZ_C := $(wildcard tests/fuzz/*.c)
@@ -83,9 +81,94 @@ UNIT := $(UNIT_C:tests/%.c=$(B)/tests/%)
 INTEGRATION := $(INTEGRATION_C:tests/%.c=$(B)/tests/%)
 BENCH := $(BENCH_C:tests/%.c=$(B)/tests/%)
 FUZZERS := $(FUZZ_C:tests/%.c=$(B)/tests/%)
+REPLAYS := $(FUZZ_C:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
 
 .PHONY: all
 all: $(BULKHEAD) $(RENDERER) $(DEMO) ## build the programs
+
+# --- for people -----------------------------------------------------------------------------------------------------
+# demo and test begin on a bare machine: what they need is installed first, then a second make sees it.
+.PHONY: demo test check bench install uninstall clean help packages
+demo: ## install what is missing, build, and show what Bulkhead does (under 30 s; ARGS=--interactive to stay)
+	@.ci/install-packages build
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(B)/bulkhead-demo --pages demo/pages --out $(B)/demo $(ARGS)
+
+test: ## install what is missing, build, and run every test (as an ordinary user too, when you are root)
+	@.ci/install-packages test
+	@$(MAKE) --no-print-directory -j$(JOBS) all tests
+	@$(MAKE) --no-print-directory check
+
+.PHONY: tests
+tests: $(UNIT) $(INTEGRATION) $(REPLAYS) ## build the tests
+
+check: ## run the tests that are built; TESTS="test_codec ..." for some of them
+	@tests/support/run-tests $(B) unit fuzz integration integration-as-nobody
+
+.PHONY: benches
+benches: all $(BENCH) ## build the benchmarks
+bench: ## build and run the benchmarks: medians, and ratios against peers measured in the same run
+	@.ci/install-packages test
+	@$(MAKE) --no-print-directory -j$(JOBS) benches
+	@for program in $(BENCH); do BULKHEAD_BUILD=$(CURDIR)/$(B) $$program || exit 1; done
+
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/bulkhead
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+MAN1 := $(wildcard demo/man/*.1)
+MAN5 := $(wildcard demo/man/*.5)
+install: all ## install below PREFIX (/usr/local), DESTDIR honoured
+	install -d $(BINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5
+	install -m 755 $(BULKHEAD) $(BINDIR)/bulkhead
+	install -m 755 $(RENDERER) $(LIBEXECDIR)/bulkhead-renderer
+	$(if $(MAN1),install -m 644 $(MAN1) $(MANDIR)/man1/)
+	$(if $(MAN5),install -m 644 $(MAN5) $(MANDIR)/man5/)
+
+uninstall: ## remove what install put there
+	rm -f $(BINDIR)/bulkhead $(LIBEXECDIR)/bulkhead-renderer $(addprefix $(MANDIR)/man1/,$(notdir $(MAN1))) \
+		$(addprefix $(MANDIR)/man5/,$(notdir $(MAN5)))
+
+clean: ## remove everything that was built
+	rm -rf build compile_commands.json
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# --- for developers -------------------------------------------------------------------------------------------------
+.PHONY: check-layers check-format format check-static fuzzers fuzz-smoke
+check-layers: ## includes run proto <- common <- broker | renderer, and the last two never include each other
+	@! grep -nE '#include "(broker|renderer|demo|tests)/' common/*.[ch] || { echo 'common reaches upwards'; exit 1; }
+	@! grep -nE '#include "(renderer|demo|tests)/' broker/*.[ch] || { echo 'broker reaches sideways'; exit 1; }
+	@! grep -nE '#include "(broker|demo|tests)/' renderer/*.[ch] || { echo 'renderer reaches sideways'; exit 1; }
+	@! grep -nE 'mupdf/' common/*.[ch] broker/*.[ch] demo/*.[ch] || { echo 'MuPDF outside the renderer'; exit 1; }
+	@echo 'layers hold'
+
+SOURCES := $(wildcard common/*.[ch] broker/*.[ch] renderer/*.[ch] demo/*.[ch] tests/*/*.[ch])
+check-format: ## whether clang-format would change anything
+	clang-format --dry-run -Werror $(SOURCES)
+format: ## let clang-format change it
+	clang-format -i $(SOURCES)
+
+check-static: compile_commands.json ## clang-tidy and cppcheck
+	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem --suppressions-list=.cppcheck-suppressions -D_GNU_SOURCE -I. -I$(B)/proto \
+		common broker renderer demo
+	clang-tidy --quiet -p . $(COMMON_C) $(BROKER_C) $(RENDERER_C) $(DEMO_C) 2>/dev/null
+
+compile_commands.json: $(PROTO_H) Makefile ## for clangd and clang-tidy
+	@{ echo '['; sep=; for file in $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(DEMO_C) \
+		$(UNIT_C) $(INTEGRATION_C) $(BENCH_C) $(SUPPORT_C); do \
+		printf '%s{"directory":"%s","file":"%s","command":"%s"}\n' "$$sep" '$(CURDIR)' "$$file" \
+		"$$(echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c' | sed 's/\\/\\\\/g; s/"/\\"/g') $$file"; sep=,; done; echo ']'; } >$@
+
+fuzzers: $(FUZZERS) ## with FUZZ=1 CC=clang: the libFuzzer programs
+fuzz-smoke: ## fuzz each target for FUZZ_SECONDS (20) from its corpus
+	@$(MAKE) --no-print-directory -j$(JOBS) FUZZ=1 CC=clang fuzzers
+	@for target in $(FUZZ_C:tests/fuzz/%.c=%); do \
+		mkdir -p build/fuzz/corpus/$$target; \
+		build/fuzz/tests/fuzz/$$target -max_total_time=$(or $(FUZZ_SECONDS),20) -max_len=65536 -print_final_stats=0 \
+			-artifact_prefix=build/fuzz/ -verbosity=0 build/fuzz/corpus/$$target tests/fuzz/corpus/$${target#fuzz_} || exit 1; \
+		echo "fuzzed $$target"; done
 
 # --- rules ----------------------------------------------------------------------------------------------------------
 $(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h &: proto/%.proto
@@ -123,5 +206,13 @@ $(B)/bulkhead-demo: $(call objects,$(DEMO_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_
 # A unit test may reach into one side; the archives hand over only what it names.
 $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
+
+# The same targets without a fuzzer: their corpus replays in `make test`.
+$(REPLAYS): $(B)/tests/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support/replay_main.o $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
+	@mkdir -p $(@D)
+	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
+
+$(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS_BROKER) $(LIBS_COMMON) $(LDFLAGS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,158 @@
+/* Every end of the taxonomy from the facts that make it, and the order in which facts outrank claims. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "broker/exit_cause.h"
+
+static struct exit_facts exited(int status)
+{
+    return (struct exit_facts){.wait_code = CLD_EXITED, .wait_status = status};
+}
+
+static struct exit_facts killed(int signal)
+{
+    return (struct exit_facts){.wait_code = CLD_KILLED, .wait_status = signal};
+}
+
+static void zero_after_shutdown_is_clean_and_unasked_is_not(void **state)
+{
+    (void)state;
+    struct exit_facts facts = exited(0);
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_UNEXPECTED_EXIT);
+    facts.shutdown_sent = true;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_CLEAN);
+    facts.wait_status = 3;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_UNEXPECTED_EXIT);
+}
+
+static void fatal_signals_are_crashes_and_sigsys_is_a_violation(void **state)
+{
+    (void)state;
+    const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP};
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
+        struct exit_facts facts = killed(crashes[i]);
+        assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_CRASHED);
+        facts.wait_code = CLD_DUMPED;
+        assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_CRASHED);
+    }
+    struct exit_facts facts = killed(SIGSYS);
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_SANDBOX_VIOLATION);
+}
+
+static void sigkill_is_named_after_who_sent_it(void **state)
+{
+    (void)state;
+    struct exit_facts facts = killed(SIGKILL);
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_UNEXPECTED_EXIT);
+    facts.memory_limited = true;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_OUT_OF_MEMORY);
+    facts.kill_reason = KILL_HUNG;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_HUNG);
+    facts.kill_reason = KILL_TIMEOUT;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_HUNG);
+    facts.kill_reason = KILL_CLOSED;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_KILLED_BY_BROKER);
+    facts.kill_reason = KILL_BAD_MESSAGE;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_BAD_MESSAGE);
+}
+
+static void a_crash_that_beats_the_kill_stays_a_crash(void **state)
+{
+    (void)state;
+    struct exit_facts facts = killed(SIGSEGV);
+    facts.kill_reason = KILL_HUNG;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_CRASHED);
+}
+
+static void a_bad_message_stands_whatever_it_died_of(void **state)
+{
+    (void)state;
+    struct exit_facts facts = killed(SIGSEGV);
+    facts.kill_reason = KILL_BAD_MESSAGE;
+    facts.violation = VIOLATION_FLOOD;
+    struct exit_report report = {0};
+    exit_report_fill(&report, &facts);
+    assert_int_equal(report.cause, EXIT_CAUSE_BAD_MESSAGE);
+    assert_non_null(strstr(report.summary, violation_name(VIOLATION_FLOOD)));
+}
+
+static void a_claim_of_memory_needs_the_status_and_the_record(void **state)
+{
+    (void)state;
+    struct crash_record record = {.kind = CRASH_OUT_OF_MEMORY, .requested_bytes = 1000000};
+    struct exit_facts facts = exited(RENDERER_EXIT_OUT_OF_MEMORY);
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_UNEXPECTED_EXIT);
+    facts.record = &record;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_OUT_OF_MEMORY);
+    facts.wait_status = 1;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_UNEXPECTED_EXIT);
+}
+
+static void a_record_cannot_turn_an_exit_into_a_crash(void **state)
+{
+    (void)state;
+    struct crash_record record = {.kind = CRASH_SIGNAL, .signal = SIGSEGV};
+    struct exit_facts facts = exited(0);
+    facts.record = &record;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_UNEXPECTED_EXIT);
+}
+
+static void the_summary_names_signal_code_and_address(void **state)
+{
+    (void)state;
+    struct crash_record record = {
+        .kind = CRASH_SIGNAL, .signal = SIGSEGV, .code = SEGV_MAPERR, .fault_address = 0x1234};
+    struct exit_facts facts = killed(SIGSEGV);
+    facts.record = &record;
+    struct exit_report report = {0};
+    exit_report_fill(&report, &facts);
+    assert_true(report.has_record);
+    assert_non_null(strstr(report.summary, "crashed: SIGSEGV"));
+    assert_non_null(strstr(report.summary, "0x1234"));
+}
+
+static void a_record_of_another_signal_is_not_quoted(void **state)
+{
+    (void)state;
+    struct crash_record record = {.kind = CRASH_SIGNAL, .signal = SIGBUS, .fault_address = 0x1234};
+    struct exit_facts facts = killed(SIGSEGV);
+    facts.record = &record;
+    struct exit_report report = {0};
+    exit_report_fill(&report, &facts);
+    assert_null(strstr(report.summary, "0x1234"));
+    assert_non_null(strstr(report.summary, "SIGSEGV"));
+}
+
+static void every_cause_and_reason_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i < EXIT_CAUSE_COUNT; i++)
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(exit_cause_name(i), exit_cause_name(j));
+    for (int i = KILL_NONE; i <= KILL_TIMEOUT; i++)
+        for (int j = KILL_NONE; j < i; j++)
+            assert_string_not_equal(kill_reason_name(i), kill_reason_name(j));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(zero_after_shutdown_is_clean_and_unasked_is_not),
+        cmocka_unit_test(fatal_signals_are_crashes_and_sigsys_is_a_violation),
+        cmocka_unit_test(sigkill_is_named_after_who_sent_it),
+        cmocka_unit_test(a_crash_that_beats_the_kill_stays_a_crash),
+        cmocka_unit_test(a_bad_message_stands_whatever_it_died_of),
+        cmocka_unit_test(a_claim_of_memory_needs_the_status_and_the_record),
+        cmocka_unit_test(a_record_cannot_turn_an_exit_into_a_crash),
+        cmocka_unit_test(the_summary_names_signal_code_and_address),
+        cmocka_unit_test(a_record_of_another_signal_is_not_quoted),
+        cmocka_unit_test(every_cause_and_reason_has_a_name_of_its_own),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
