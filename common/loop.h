@@ -2,7 +2,7 @@
  *
  * Callbacks run from loop_run_once(). Any source may be removed from any callback: it is unlinked at once, never called
  * again, and its memory released after the batch. A callback returning < 0 stops the loop with that error. The loop does
- * not own the fds it watches.
+ * not own the fds it watches: remove a source before its fd is closed (a duplicate elsewhere would keep it in epoll).
  */
 #ifndef BULKHEAD_LOOP_H
 #define BULKHEAD_LOOP_H
@@ -29,7 +29,8 @@ int loop_add_timer(struct loop *loop, loop_timer_fn fn, void *userdata, struct l
 /* Arms for an absolute CLOCK_MONOTONIC time in ms (clock_now_ms()); 0 disarms. */
 int loop_timer_set(struct loop_source *source, uint64_t at_ms);
 
-/* Calls fn once, after the current batch of events, before the loop sleeps again. */
+/* Calls fn once, after the current batch of events, before the loop sleeps again. With ret_source NULL it is released
+ * by itself after the call; otherwise whoever holds *ret_source removes it, before the call, in it or after it. */
 int loop_defer(struct loop *loop, loop_timer_fn fn, void *userdata, struct loop_source **ret_source);
 
 /* Removes and releases; takes NULL; *source is set to NULL. */

@@ -1,0 +1,71 @@
+#include "common/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <unistd.h>
+
+void fd_close(int *fd)
+{
+    int saved = errno;
+
+    if (*fd >= 0)
+        close(*fd); // never retried on EINTR: Linux has freed the number already
+    *fd = -1;
+    errno = saved;
+}
+
+int fd_steal(int *fd)
+{
+    int stolen = *fd;
+
+    *fd = -1;
+    return stolen;
+}
+
+void fd_close_many(int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        fd_close(&fds[i]);
+}
+
+int fd_set_nonblocking(int fd, int on)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0)
+        return -errno;
+    flags = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
+int fd_write_all(int fd, const void *data, size_t size_bytes)
+{
+    const uint8_t *at = data;
+
+    while (size_bytes > 0) {
+        ssize_t n = write(fd, at, size_bytes);
+        if (n < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
+        }
+        at += n;
+        size_bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+int fd_count_open(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    if (directory == NULL)
+        return -errno;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count - 1; // without the directory's own
+}
