@@ -45,7 +45,8 @@ struct loop {
     int epoll_fd, timer_fd;
     struct loop_source *sources, *graveyard;
     struct loop_source *queue, **queue_tail; // deferred calls, first come first served
-    struct loop_source **heap;               // loop::heap_capacity >= number of timers, so arming cannot fail
+    int queue_count;
+    struct loop_source **heap; // loop::heap_capacity >= number of timers, so arming cannot fail
     int heap_count, heap_capacity, timer_count;
     uint64_t armed_ms; // what timer_fd is set to; 0 = not armed
     unsigned depth;    // callbacks may run the loop again
@@ -252,6 +253,7 @@ int loop_defer(struct loop *loop, loop_timer_fn fn, void *userdata, struct loop_
     source->auto_release = ret_source == NULL;
     *loop->queue_tail = source;
     loop->queue_tail = &source->queue_next;
+    loop->queue_count++;
     if (ret_source != NULL)
         *ret_source = source;
     // While callbacks run the queue is looked at before the loop sleeps; no need to ring.
@@ -269,6 +271,7 @@ static void queue_take_out(struct loop *loop, struct loop_source *source)
     *at = source->queue_next;
     if (loop->queue_tail == &source->queue_next)
         loop->queue_tail = at;
+    loop->queue_count--;
     source->queued = false;
 }
 
@@ -316,15 +319,13 @@ static int loop_run_timers(struct loop *loop)
 
 static int loop_run_deferred(struct loop *loop)
 {
-    struct loop_source **end = loop->queue_tail;
-
-    // Calls deferred by these calls come behind `end` and wait for the next round: the loop stays fair to its fds.
-    for (bool last = loop->queue == NULL; !last && loop->queue != NULL;) {
+    // Calls deferred by these calls wait for the next round: the loop stays fair to its fds.
+    for (int budget = loop->queue_count; budget > 0 && loop->queue != NULL; budget--) {
         struct loop_source *source = loop->queue;
-        last = &source->queue_next == end;
+        bool auto_release = source->auto_release;
         queue_take_out(loop, source);
         int r = source->on_timer(source, source->userdata);
-        if (source->auto_release)
+        if (auto_release && !source->dead)
             loop_source_remove(&source);
         if (r < 0)
             return r;
