@@ -60,8 +60,8 @@ def images():
     for name in ("sample.png", "sample.jpg", "sample.gif", "sample.bmp", "sample.tiff", "sample.jp2", "sample.ppm"):
         kind = "BMP3:" if name.endswith("bmp") else ""
         options = ["-compress", "LZW"] if name.endswith("tiff") else []
-        run("convert", *picture, *options, "-strip", "+set", "date:create", "+set", "date:modify", kind + name)
-    run("convert", *picture, "-colorspace", "Gray", "sample.pgm")
+        run("convert", *picture, "-depth", "8", *options, "-strip", "+set", "date:create", "+set", "date:modify", kind + name)
+    run("convert", *picture, "-colorspace", "Gray", "-depth", "8", "sample.pgm")
     run("convert", "-size", "24x24", "xc:#1b998b", "-strip", "inside.png")
     run("convert", "-size", "24x24", "xc:#f46036", "-strip", "sub/nested.png")
     data = open("sample.png", "rb").read()
