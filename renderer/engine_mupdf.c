@@ -1,0 +1,507 @@
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <mupdf/pdf.h>
+
+#include "common/limits.h"
+#include "renderer/engine_mupdf.h"
+#include "renderer/engine_mupdf_document.h"
+
+enum {
+    /* Of MuPDF's cache (decoded images, fonts, tiles), not of its memory. A decoded A4 scan at 300 dpi takes 26 MB: one
+     * fits with room for what the page shares; more would only keep pages that are not looked at any more. */
+    STORE_BYTES = 48 * 1024 * 1024,
+    /* A broken document warns about every object; the first lines tell what there is to know. */
+    MESSAGES_SHOWN = 24,
+    MESSAGE_BYTES = 200,
+};
+/* No machine has a terabyte for one object: a size like that is damage, and to be ignored as MuPDF ignores damage. */
+static const size_t ABSURD_BYTES = (size_t)1 << 40;
+/* What `mutool draw` lays out for when it is not told. */
+static const float LAYOUT_WIDTH_PT = 450, LAYOUT_HEIGHT_PT = 600, LAYOUT_EM_PT = 12;
+
+/* Made once by warm_up(), before any fork: an engine's functions have no other place to find them. */
+static struct engine_mupdf_state engine_mupdf_state;
+static fz_context *engine_mupdf_context;
+
+/* MuPDF repeats a refused request after emptying its caches. One that is not repeated was given up on, even where MuPDF
+ * goes on without what it wanted: then the picture lacks something, and saying so is better than showing it. */
+static void note_allocation(struct engine_mupdf_state *state, const void *memory, size_t size_bytes)
+{
+    if (state->refused_bytes && state->refused_bytes != size_bytes) {
+        state->missing_bytes = state->refused_bytes;
+        state->refused_bytes = 0;
+    }
+    if (memory)
+        state->refused_bytes = 0;
+    else if (size_bytes < ABSURD_BYTES)
+        state->refused_bytes = size_bytes;
+}
+
+static void *engine_malloc(void *state, size_t size_bytes)
+{
+    void *memory = malloc(size_bytes);
+    note_allocation(state, memory, size_bytes);
+    return memory;
+}
+
+static void *engine_realloc(void *state, void *old, size_t size_bytes)
+{
+    void *memory = realloc(old, size_bytes);
+    note_allocation(state, memory, size_bytes);
+    return memory;
+}
+
+static void engine_free(void *state, void *memory)
+{
+    (void)state;
+    free(memory);
+}
+
+/* One write() a line: no stdio, whose buffers a fork would copy and a crash would lose. */
+static void show_message(struct engine_mupdf_state *state, const char *message)
+{
+    if (state->messages++ >= MESSAGES_SHOWN)
+        return;
+    char line[MESSAGE_BYTES + 64];
+    int length = snprintf(line, sizeof line, "MuPDF: %.*s%s\n", MESSAGE_BYTES, message,
+                          state->messages == MESSAGES_SHOWN ? " (no more of these are shown)" : "");
+    if (write(STDERR_FILENO, line, (size_t)length) < 0)
+        return; /* nobody listens */
+}
+
+static void on_warning(void *state, const char *message)
+{
+    show_message(state, message);
+}
+
+static void on_error(void *state_, const char *message)
+{
+    struct engine_mupdf_state *state = state_;
+    snprintf(state->last_error, sizeof state->last_error, "%s", message);
+    show_message(state, message);
+}
+
+static const char *engine_mupdf_version(void)
+{
+    return "MuPDF " FZ_VERSION;
+}
+
+static int engine_mupdf_warm_up(void)
+{
+    if (engine_mupdf_context)
+        return 0;
+    const fz_alloc_context allocator = {&engine_mupdf_state, engine_malloc, engine_realloc, engine_free};
+    fz_context *ctx = fz_new_context(&allocator, NULL, STORE_BYTES);
+    if (!ctx)
+        return -ENOMEM;
+    fz_set_warning_callback(ctx, on_warning, &engine_mupdf_state);
+    fz_set_error_callback(ctx, on_error, &engine_mupdf_state);
+    fz_try(ctx) fz_register_document_handlers(ctx);
+    fz_catch(ctx)
+    {
+        fz_drop_context(ctx);
+        return -ENOMEM;
+    }
+    engine_mupdf_context = ctx;
+    return 0;
+}
+
+static bool engine_mupdf_accepts(const struct engine_source *source)
+{
+    return source->document_fd >= 0;
+}
+
+int engine_mupdf_fail(struct engine_error *error, Bulkhead__Error__Code code, const char *detail)
+{
+    error->code = code;
+    snprintf(error->detail, sizeof error->detail, "%s", detail);
+    return -1;
+}
+
+static Bulkhead__Error__Code error_code(int caught)
+{
+    switch (caught) {
+    case FZ_ERROR_ABORT:
+        return BULKHEAD__ERROR__CODE__CANCELLED;
+#if FZ_VERSION_MAJOR > 1 || FZ_VERSION_MINOR >= 24
+    case FZ_ERROR_UNSUPPORTED:
+        return BULKHEAD__ERROR__CODE__UNSUPPORTED_FORMAT;
+    case FZ_ERROR_LIMIT:
+        return BULKHEAD__ERROR__CODE__TOO_LARGE;
+#else
+    case FZ_ERROR_MEMORY:
+        return BULKHEAD__ERROR__CODE__OUT_OF_MEMORY;
+#endif
+    default:
+        return BULKHEAD__ERROR__CODE__DAMAGED;
+    }
+}
+
+/* True with the error filled if an allocation was given up on since the last call. */
+static bool engine_is_short_of_memory(struct engine_mupdf_state *state, struct engine_error *error)
+{
+    size_t missing = state->refused_bytes ? state->refused_bytes : state->missing_bytes;
+    state->refused_bytes = state->missing_bytes = 0;
+    if (missing == 0)
+        return false;
+    char detail[ENGINE_DETAIL_BYTES];
+    snprintf(detail, sizeof detail, "no memory for %zu bytes", missing);
+    engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, detail);
+    return true;
+}
+
+int engine_mupdf_caught(struct engine_document *document, struct engine_error *error)
+{
+#if FZ_VERSION_MAJOR > 1 || FZ_VERSION_MINOR >= 24
+    int caught = FZ_ERROR_GENERIC;
+    const char *message = fz_convert_error(document->ctx, &caught);
+#else
+    int caught = fz_caught(document->ctx);
+    const char *message = fz_caught_message(document->ctx);
+#endif
+    if (engine_is_short_of_memory(document->state, error))
+        return -1;
+    return engine_mupdf_fail(error, error_code(caught), message);
+}
+
+static fz_stream *open_mapping(struct engine_document *document)
+{
+    return fz_open_memory(document->ctx, document->mapping, document->mapping_bytes);
+}
+
+static void open_svg(struct engine_document *document)
+{
+    fz_context *ctx = document->ctx;
+    fz_buffer *buffer = NULL;
+    fz_archive *directory = NULL;
+    fz_var(buffer);
+    fz_var(directory);
+    fz_try(ctx)
+    {
+        float width = 0, height = 0;
+        buffer = fz_new_buffer_from_copied_data(ctx, document->mapping, document->mapping_bytes);
+        directory = engine_mupdf_files_open(ctx, document->host);
+        document->page.list = fz_new_display_list_from_svg(ctx, buffer, ".", directory, &width, &height);
+        document->page.bounds = fz_bound_display_list(ctx, document->page.list);
+        document->page.loaded = true;
+    }
+    fz_always(ctx)
+    {
+        fz_drop_archive(ctx, directory);
+        fz_drop_buffer(ctx, buffer);
+    }
+    fz_catch(ctx) fz_rethrow(ctx);
+}
+
+static void open_text(struct engine_document *document)
+{
+    fz_context *ctx = document->ctx;
+    fz_buffer *html = engine_mupdf_text_to_html(ctx, document->mapping, document->mapping_bytes);
+    fz_stream *stream = NULL;
+    fz_var(stream);
+    fz_try(ctx)
+    {
+        stream = fz_open_buffer(ctx, html);
+        document->document =
+            engine_mupdf_files_open_document(ctx, document->host, format_media_type(FORMAT_HTML), stream);
+    }
+    fz_always(ctx)
+    {
+        fz_drop_stream(ctx, stream);
+        fz_drop_buffer(ctx, html);
+    }
+    fz_catch(ctx) fz_rethrow(ctx);
+}
+
+static void open_stream(struct engine_document *document, enum format format)
+{
+    fz_context *ctx = document->ctx;
+    fz_stream *stream = open_mapping(document);
+    fz_try(ctx) document->document =
+        engine_mupdf_files_open_document(ctx, document->host, format_media_type(format), stream);
+    fz_always(ctx) fz_drop_stream(ctx, stream);
+    fz_catch(ctx) fz_rethrow(ctx);
+}
+
+/* Much that calls itself XHTML is not well-formed; as HTML it still can be read. */
+static void open_xhtml(struct engine_document *document)
+{
+    bool strict = true;
+    fz_var(strict);
+    fz_try(document->ctx) open_stream(document, FORMAT_XHTML);
+    fz_catch(document->ctx) strict = false;
+    if (!strict)
+        open_stream(document, FORMAT_HTML);
+}
+
+static void open_format(struct engine_document *document)
+{
+    switch (document->format) {
+    case FORMAT_SVG:
+        open_svg(document);
+        return;
+    case FORMAT_TEXT:
+        open_text(document);
+        return;
+    case FORMAT_XHTML:
+        open_xhtml(document);
+        return;
+    case FORMAT_PDF:
+    case FORMAT_EPUB:
+    case FORMAT_XPS:
+    case FORMAT_CBZ:
+    case FORMAT_HTML:
+    case FORMAT_PNG:
+    case FORMAT_JPEG:
+    case FORMAT_GIF:
+    case FORMAT_TIFF:
+    case FORMAT_BMP:
+    case FORMAT_JPEG_2000:
+    case FORMAT_PNM:
+        open_stream(document, document->format);
+        return;
+    case FORMAT_UNKNOWN:
+    case FORMAT_COUNT:
+        break;
+    }
+    fz_throw(document->ctx, FZ_ERROR_GENERIC, "no format known to this engine");
+}
+
+static bool has_page(struct engine_document *document, pdf_document *pdf, int page)
+{
+    bool found = true;
+    fz_var(found);
+    fz_try(document->ctx) pdf_lookup_page_obj(document->ctx, pdf, page);
+    fz_catch(document->ctx) found = false;
+    return found;
+}
+
+/* A PDF states its number of pages, and some lie. Finds how many can be found; asks for one page if it is true. */
+static int count_pdf_pages(struct engine_document *document, pdf_document *pdf, int stated)
+{
+    if (stated < 2 || has_page(document, pdf, stated - 1))
+        return stated;
+    int there = 1, missing = stated - 1; /* the first is left for paint to complain about */
+    while (missing - there > 0) {
+        int middle = there + (missing - there) / 2;
+        if (has_page(document, pdf, middle))
+            there = middle + 1;
+        else
+            missing = middle;
+    }
+    return there;
+}
+
+static void count_pages(struct engine_document *document)
+{
+    fz_context *ctx = document->ctx;
+    if (!document->document) {
+        document->page_count = 1;
+        return;
+    }
+    int count = fz_count_pages(ctx, document->document);
+    if (count > LIMIT_PAGES)
+        count = LIMIT_PAGES;
+    pdf_document *pdf = pdf_specifics(ctx, document->document);
+    if (pdf)
+        count = count_pdf_pages(document, pdf, count);
+    document->page_count = count < 0 ? 0 : (uint32_t)count;
+}
+
+/* As mutool does: a three-component output intent replaces RGB. */
+static void choose_colorspace(struct engine_document *document)
+{
+    fz_context *ctx = document->ctx;
+    fz_colorspace *intent = document->document ? fz_document_output_intent(ctx, document->document) : NULL;
+    bool fits = intent && fz_colorspace_n(ctx, intent) == 3;
+    document->colorspace = fz_keep_colorspace(ctx, fits ? intent : fz_device_rgb(ctx));
+}
+
+/* 0, or -1 with the error filled. May throw. */
+static int unlock(struct engine_document *document, const char *password, struct engine_error *error)
+{
+    fz_context *ctx = document->ctx;
+    if (!document->document || !fz_needs_password(ctx, document->document))
+        return 0;
+    if (!password)
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__PASSWORD_REQUIRED, "the document is encrypted");
+    if (!fz_authenticate_password(ctx, document->document, password))
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__PASSWORD_WRONG, "the password does not open it");
+    return 0;
+}
+
+static void lay_out(struct engine_document *document, const struct engine_source *source)
+{
+    if (!document->document)
+        return;
+    document->host->step(document->host->session, "layout");
+    fz_layout_document(document->ctx, document->document,
+                       source->layout_width_pt > 0 ? source->layout_width_pt : LAYOUT_WIDTH_PT,
+                       source->layout_height_pt > 0 ? source->layout_height_pt : LAYOUT_HEIGHT_PT,
+                       source->layout_em_pt > 0 ? source->layout_em_pt : LAYOUT_EM_PT);
+}
+
+static int open_document(struct engine_document *document, const struct engine_source *source,
+                         struct engine_error *error)
+{
+    fz_context *ctx = document->ctx;
+    const struct engine_host *host = document->host;
+    int r = -1;
+    fz_var(r);
+    fz_try(ctx)
+    {
+        host->step(host->session, "open");
+        open_format(document);
+        r = unlock(document, source->password, error);
+        if (r == 0) {
+            host->progress(host->session, 0, 0);
+            choose_colorspace(document);
+            lay_out(document, source);
+            host->progress(host->session, 0, 0);
+            count_pages(document);
+        }
+    }
+    fz_catch(ctx) return engine_mupdf_caught(document, error);
+    if (r < 0)
+        return r;
+    if (engine_is_short_of_memory(document->state, error))
+        return -1;
+    if (document->page_count == 0)
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__EMPTY_DOCUMENT, "the document has no pages");
+    return 0;
+}
+
+static int map_document(struct engine_document *document, const struct engine_source *source,
+                        struct engine_error *error)
+{
+    if (source->size_bytes == 0)
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__EMPTY_DOCUMENT, "the file is empty");
+    if (source->size_bytes > SIZE_MAX / 2)
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__TOO_LARGE, "the file does not fit into memory");
+    void *mapping = mmap(NULL, source->size_bytes, PROT_READ, MAP_PRIVATE, source->document_fd, 0);
+    if (mapping == MAP_FAILED) {
+        Bulkhead__Error__Code code =
+            errno == ENOMEM ? BULKHEAD__ERROR__CODE__OUT_OF_MEMORY : BULKHEAD__ERROR__CODE__UNKNOWN;
+        return engine_mupdf_fail(error, code, strerror(errno));
+    }
+    document->mapping = mapping;
+    document->mapping_bytes = source->size_bytes;
+    document->format = format_recognise(mapping, source->size_bytes);
+    if (document->format == FORMAT_UNKNOWN)
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__UNSUPPORTED_FORMAT, "no format known to this engine");
+    return 0;
+}
+
+static void engine_mupdf_close(struct engine_document *document)
+{
+    if (!document)
+        return;
+    fz_context *ctx = document->ctx;
+    engine_mupdf_paint_drop_page(document);
+    fz_drop_colorspace(ctx, document->colorspace);
+    fz_drop_document(ctx, document->document);
+    fz_empty_store(ctx);
+    fz_purge_glyph_cache(ctx);
+    fz_flush_warnings(ctx);
+    if (document->mapping)
+        munmap(document->mapping, document->mapping_bytes);
+    free(document);
+}
+
+static int engine_mupdf_open(const struct engine_source *source, struct engine_document **ret_document,
+                             struct engine_error *error)
+{
+    if (engine_mupdf_warm_up() < 0)
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, "no memory for the engine");
+    struct engine_document *document = calloc(1, sizeof *document);
+    if (!document)
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, "no memory for the document");
+    engine_mupdf_state = (struct engine_mupdf_state){0};
+    document->ctx = engine_mupdf_context;
+    document->state = &engine_mupdf_state;
+    document->host = source->host;
+    if (map_document(document, source, error) < 0 || open_document(document, source, error) < 0) {
+        engine_mupdf_close(document);
+        return -1;
+    }
+    *ret_document = document;
+    return 0;
+}
+
+/* The document's own words: made valid UTF-8 without control characters, cut between characters. */
+static void copy_title(const char *text, char *ret_title, size_t size_bytes)
+{
+    size_t length = 0;
+    while (*text) {
+        int rune;
+        char encoded[FZ_UTFMAX];
+        text += fz_chartorune(&rune, text);
+        if (rune < ' ' || (rune >= 0x7f && rune < 0xa0))
+            rune = ' ';
+        int encoded_length = fz_runetochar(encoded, rune);
+        if (length + (size_t)encoded_length >= size_bytes)
+            break;
+        memcpy(ret_title + length, encoded, (size_t)encoded_length);
+        length += (size_t)encoded_length;
+    }
+    ret_title[length] = '\0';
+}
+
+static int engine_mupdf_info(struct engine_document *document, struct engine_info *ret_info, struct engine_error *error)
+{
+    fz_context *ctx = document->ctx;
+    char title[sizeof ret_info->title] = "";
+    fz_try(ctx)
+    {
+        if (document->document)
+            fz_lookup_metadata(ctx, document->document, FZ_META_INFO_TITLE, title, sizeof title);
+    }
+    fz_catch(ctx) return engine_mupdf_caught(document, error);
+    title[sizeof title - 1] = '\0';
+    *ret_info = (struct engine_info){
+        .page_count = document->page_count,
+        .reflowable = document->document && fz_is_document_reflowable(ctx, document->document),
+    };
+    snprintf(ret_info->format, sizeof ret_info->format, "%s", format_name(document->format));
+    copy_title(title, ret_info->title, sizeof ret_info->title);
+    return 0;
+}
+
+static int engine_mupdf_measure(struct engine_document *document, uint32_t page, struct engine_bounds *ret_bounds,
+                                struct engine_error *error)
+{
+    if (engine_mupdf_paint_measure(document, page, ret_bounds, error) < 0)
+        return -1;
+    return engine_is_short_of_memory(document->state, error) ? -1 : 0;
+}
+
+static int engine_mupdf_paint(struct engine_document *document, const struct engine_paint *paint,
+                              struct engine_damage *ret_damage, struct engine_error *error)
+{
+    if (engine_mupdf_paint_page(document, paint, ret_damage, error) < 0)
+        return -1;
+    if (!engine_is_short_of_memory(document->state, error))
+        return 0;
+    engine_mupdf_paint_drop_page(document); /* its list may lack what did not fit */
+    return -1;
+}
+
+const struct engine engine_mupdf = {
+    .name = "mupdf",
+    .version = engine_mupdf_version,
+    .warm_up = engine_mupdf_warm_up,
+    .accepts = engine_mupdf_accepts,
+    .open = engine_mupdf_open,
+    .close = engine_mupdf_close,
+    .info = engine_mupdf_info,
+    .measure = engine_mupdf_measure,
+    .paint = engine_mupdf_paint,
+    .cancel = engine_mupdf_paint_cancel,
+    .poll_progress = engine_mupdf_paint_poll,
+};
