@@ -22,8 +22,6 @@ enum {
 };
 /* No machine has a terabyte for one object: a size like that is damage, and to be ignored as MuPDF ignores damage. */
 static const size_t ABSURD_BYTES = (size_t)1 << 40;
-/* What `mutool draw` lays out for when it is not told. */
-static const float LAYOUT_WIDTH_PT = 450, LAYOUT_HEIGHT_PT = 600, LAYOUT_EM_PT = 12;
 
 /* Made once by warm_up(), before any fork: an engine's functions have no other place to find them. */
 static struct engine_mupdf_state engine_mupdf_state;
@@ -102,9 +100,9 @@ static int engine_mupdf_warm_up(void)
         return -ENOMEM;
     fz_set_warning_callback(ctx, on_warning, &engine_mupdf_state);
     fz_set_error_callback(ctx, on_error, &engine_mupdf_state);
-    fz_try(ctx) fz_register_document_handlers(ctx);
-    fz_catch(ctx)
-    {
+    fz_try(ctx)
+        fz_register_document_handlers(ctx);
+    fz_catch(ctx) {
         fz_drop_context(ctx);
         return -ENOMEM;
     }
@@ -182,8 +180,7 @@ static void open_svg(struct engine_document *document)
     fz_archive *directory = NULL;
     fz_var(buffer);
     fz_var(directory);
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         float width = 0, height = 0;
         buffer = fz_new_buffer_from_copied_data(ctx, document->mapping, document->mapping_bytes);
         directory = engine_mupdf_files_open(ctx, document->host);
@@ -191,12 +188,12 @@ static void open_svg(struct engine_document *document)
         document->page.bounds = fz_bound_display_list(ctx, document->page.list);
         document->page.loaded = true;
     }
-    fz_always(ctx)
-    {
+    fz_always(ctx) {
         fz_drop_archive(ctx, directory);
         fz_drop_buffer(ctx, buffer);
     }
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
 }
 
 static void open_text(struct engine_document *document)
@@ -205,28 +202,29 @@ static void open_text(struct engine_document *document)
     fz_buffer *html = engine_mupdf_text_to_html(ctx, document->mapping, document->mapping_bytes);
     fz_stream *stream = NULL;
     fz_var(stream);
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         stream = fz_open_buffer(ctx, html);
         document->document =
             engine_mupdf_files_open_document(ctx, document->host, format_media_type(FORMAT_HTML), stream);
     }
-    fz_always(ctx)
-    {
+    fz_always(ctx) {
         fz_drop_stream(ctx, stream);
         fz_drop_buffer(ctx, html);
     }
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
 }
 
 static void open_stream(struct engine_document *document, enum format format)
 {
     fz_context *ctx = document->ctx;
     fz_stream *stream = open_mapping(document);
-    fz_try(ctx) document->document =
-        engine_mupdf_files_open_document(ctx, document->host, format_media_type(format), stream);
-    fz_always(ctx) fz_drop_stream(ctx, stream);
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_try(ctx)
+        document->document = engine_mupdf_files_open_document(ctx, document->host, format_media_type(format), stream);
+    fz_always(ctx)
+        fz_drop_stream(ctx, stream);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
 }
 
 /* Much that calls itself XHTML is not well-formed; as HTML it still can be read. */
@@ -234,8 +232,10 @@ static void open_xhtml(struct engine_document *document)
 {
     bool strict = true;
     fz_var(strict);
-    fz_try(document->ctx) open_stream(document, FORMAT_XHTML);
-    fz_catch(document->ctx) strict = false;
+    fz_try(document->ctx)
+        open_stream(document, FORMAT_XHTML);
+    fz_catch(document->ctx)
+        strict = false;
     if (!strict)
         open_stream(document, FORMAT_HTML);
 }
@@ -277,8 +277,10 @@ static bool has_page(struct engine_document *document, pdf_document *pdf, int pa
 {
     bool found = true;
     fz_var(found);
-    fz_try(document->ctx) pdf_lookup_page_obj(document->ctx, pdf, page);
-    fz_catch(document->ctx) found = false;
+    fz_try(document->ctx)
+        pdf_lookup_page_obj(document->ctx, pdf, page);
+    fz_catch(document->ctx)
+        found = false;
     return found;
 }
 
@@ -336,15 +338,16 @@ static int unlock(struct engine_document *document, const char *password, struct
     return 0;
 }
 
+/* By default for the page and letters that `mutool draw` takes when it is not told. */
 static void lay_out(struct engine_document *document, const struct engine_source *source)
 {
     if (!document->document)
         return;
     document->host->step(document->host->session, "layout");
     fz_layout_document(document->ctx, document->document,
-                       source->layout_width_pt > 0 ? source->layout_width_pt : LAYOUT_WIDTH_PT,
-                       source->layout_height_pt > 0 ? source->layout_height_pt : LAYOUT_HEIGHT_PT,
-                       source->layout_em_pt > 0 ? source->layout_em_pt : LAYOUT_EM_PT);
+                       source->layout_width_pt > 0 ? source->layout_width_pt : FZ_DEFAULT_LAYOUT_W,
+                       source->layout_height_pt > 0 ? source->layout_height_pt : FZ_DEFAULT_LAYOUT_H,
+                       source->layout_em_pt > 0 ? source->layout_em_pt : FZ_DEFAULT_LAYOUT_EM);
 }
 
 static int open_document(struct engine_document *document, const struct engine_source *source,
@@ -354,8 +357,7 @@ static int open_document(struct engine_document *document, const struct engine_s
     const struct engine_host *host = document->host;
     int r = -1;
     fz_var(r);
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         host->step(host->session, "open");
         open_format(document);
         r = unlock(document, source->password, error);
@@ -367,7 +369,8 @@ static int open_document(struct engine_document *document, const struct engine_s
             count_pages(document);
         }
     }
-    fz_catch(ctx) return engine_mupdf_caught(document, error);
+    fz_catch(ctx)
+        return engine_mupdf_caught(document, error);
     if (r < 0)
         return r;
     if (engine_is_short_of_memory(document->state, error))
@@ -457,12 +460,12 @@ static int engine_mupdf_info(struct engine_document *document, struct engine_inf
 {
     fz_context *ctx = document->ctx;
     char title[sizeof ret_info->title] = "";
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         if (document->document)
             fz_lookup_metadata(ctx, document->document, FZ_META_INFO_TITLE, title, sizeof title);
     }
-    fz_catch(ctx) return engine_mupdf_caught(document, error);
+    fz_catch(ctx)
+        return engine_mupdf_caught(document, error);
     title[sizeof title - 1] = '\0';
     *ret_info = (struct engine_info){
         .page_count = document->page_count,

@@ -36,9 +36,12 @@ static fz_buffer *copy_file(fz_context *ctx, int fd, uint64_t size_bytes, const 
         fz_throw(ctx, FZ_ERROR_GENERIC, "cannot map %s: %s", name, strerror(errno));
     fz_buffer *buffer = NULL;
     fz_var(buffer);
-    fz_try(ctx) buffer = fz_new_buffer_from_copied_data(ctx, mapping, size_bytes);
-    fz_always(ctx) munmap(mapping, size_bytes);
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_try(ctx)
+        buffer = fz_new_buffer_from_copied_data(ctx, mapping, size_bytes);
+    fz_always(ctx)
+        munmap(mapping, size_bytes);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
     return buffer;
 }
 
@@ -52,9 +55,12 @@ static fz_buffer *files_read_entry(fz_context *ctx, fz_archive *archive, const c
         fz_throw(ctx, FZ_ERROR_GENERIC, "cannot open %s: %s", name, strerror(-r));
     fz_buffer *buffer = NULL;
     fz_var(buffer);
-    fz_try(ctx) buffer = copy_file(ctx, fd, size_bytes, name);
-    fz_always(ctx) fd_close(&fd);
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_try(ctx)
+        buffer = copy_file(ctx, fd, size_bytes, name);
+    fz_always(ctx)
+        fd_close(&fd);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
     return buffer;
 }
 
@@ -63,9 +69,12 @@ static fz_stream *files_open_entry(fz_context *ctx, fz_archive *archive, const c
     fz_buffer *buffer = files_read_entry(ctx, archive, name);
     fz_stream *stream = NULL;
     fz_var(stream);
-    fz_try(ctx) stream = fz_open_buffer(ctx, buffer);
-    fz_always(ctx) fz_drop_buffer(ctx, buffer);
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_try(ctx)
+        stream = fz_open_buffer(ctx, buffer);
+    fz_always(ctx)
+        fz_drop_buffer(ctx, buffer);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
     return stream;
 }
 
@@ -88,9 +97,12 @@ fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engi
     fz_archive *directory = engine_mupdf_files_open(ctx, host);
     fz_document *document = NULL;
     fz_var(document);
-    fz_try(ctx) document = fz_open_document_with_stream_and_dir(ctx, media_type, stream, directory);
-    fz_always(ctx) fz_drop_archive(ctx, directory);
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_try(ctx)
+        document = fz_open_document_with_stream_and_dir(ctx, media_type, stream, directory);
+    fz_always(ctx)
+        fz_drop_archive(ctx, directory);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
     return document;
 }
 
@@ -111,9 +123,12 @@ fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engi
     fz_document *document = NULL;
     fz_var(document);
     fz_set_user_context(ctx, (void *)(uintptr_t)host);
-    fz_try(ctx) document = fz_open_document_with_stream(ctx, media_type, stream);
-    fz_always(ctx) fz_set_user_context(ctx, NULL);
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_try(ctx)
+        document = fz_open_document_with_stream(ctx, media_type, stream);
+    fz_always(ctx)
+        fz_set_user_context(ctx, NULL);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
     return document;
 }
 

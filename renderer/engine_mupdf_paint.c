@@ -54,15 +54,13 @@ static void load_page(struct engine_document *document, uint32_t number)
     if (!document->document)
         fz_throw(ctx, FZ_ERROR_GENERIC, "the drawing is gone: open it again");
     document->host->step(document->host->session, "load page");
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         page->page = fz_load_page(ctx, document->document, (int)number);
         page->bounds = fz_bound_page(ctx, page->page);
         page->number = number;
         page->loaded = true;
     }
-    fz_catch(ctx)
-    {
+    fz_catch(ctx) {
         engine_mupdf_paint_drop_page(document);
         fz_rethrow(ctx);
     }
@@ -80,8 +78,7 @@ static void make_list(struct engine_document *document)
     fz_device *device = NULL;
     fz_var(list);
     fz_var(device);
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         if (!page->separations)
             page->separations = page_separations(document, page->page);
         list = fz_new_display_list(ctx, page->bounds);
@@ -91,12 +88,12 @@ static void make_list(struct engine_document *document)
         if (!document->cookie.abort)
             page->list = fz_keep_display_list(ctx, list);
     }
-    fz_always(ctx)
-    {
+    fz_always(ctx) {
         fz_drop_device(ctx, device);
         fz_drop_display_list(ctx, list);
     }
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
     if (!page->list)
         return;
     page->errors = document->cookie.errors;
@@ -151,8 +148,7 @@ static void run_list(struct engine_document *document, const struct engine_paint
     fz_var(pixmap);
     fz_var(device);
     document->host->step(document->host->session, "paint");
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         pixmap = frame_pixmap(document, paint, page);
         if (pixmap) {
             fz_rect scissor = fz_expand_rect(fz_rect_from_irect(fz_pixmap_bbox(ctx, pixmap)), SCISSOR_MARGIN_PX);
@@ -164,13 +160,13 @@ static void run_list(struct engine_document *document, const struct engine_paint
             fz_close_device(ctx, device);
         }
     }
-    fz_always(ctx)
-    {
+    fz_always(ctx) {
         document->painting = false;
         fz_drop_device(ctx, device);
         fz_drop_pixmap(ctx, pixmap);
     }
-    fz_catch(ctx) fz_rethrow(ctx);
+    fz_catch(ctx)
+        fz_rethrow(ctx);
 }
 
 /* A page that is one picture and could not be decoded is no page. Others are shown without what failed, like mutool
@@ -215,8 +211,10 @@ int engine_mupdf_paint_measure(struct engine_document *document, uint32_t page, 
 {
     if (check_page(document, page, error) < 0)
         return -1;
-    fz_try(document->ctx) load_page(document, page);
-    fz_catch(document->ctx) return engine_mupdf_caught(document, error);
+    fz_try(document->ctx)
+        load_page(document, page);
+    fz_catch(document->ctx)
+        return engine_mupdf_caught(document, error);
     fz_rect bounds = document->page.bounds;
     if (!isfinite(bounds.x0) || !isfinite(bounds.y0) || !isfinite(bounds.x1) || !isfinite(bounds.y1) ||
         bounds.x0 >= bounds.x1 || bounds.y0 >= bounds.y1)
@@ -236,8 +234,7 @@ int engine_mupdf_paint_page(struct engine_document *document, const struct engin
     /* The session notes a cancel before it calls cancel(): one that came before the line above is seen here. */
     if (host->cancelled(host->session))
         return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__CANCELLED, "cancelled");
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         load_page(document, paint->page);
         make_list(document);
         host->progress(host->session, 0, 0);
@@ -246,7 +243,8 @@ int engine_mupdf_paint_page(struct engine_document *document, const struct engin
             run_list(document, paint);
         }
     }
-    fz_catch(ctx) return engine_mupdf_caught(document, error);
+    fz_catch(ctx)
+        return engine_mupdf_caught(document, error);
     if (document->cookie.abort)
         return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__CANCELLED, "cancelled");
     if (document->cookie.errors + document->page.errors > 0 && is_single_picture(document->format) &&

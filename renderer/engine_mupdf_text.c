@@ -122,14 +122,12 @@ fz_buffer *engine_mupdf_text_to_html(fz_context *ctx, const uint8_t *data, size_
     else if (size_bytes >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
         source.at = 3;
     fz_buffer *html = fz_new_buffer(ctx, size_bytes + sizeof TEXT_HEAD);
-    fz_try(ctx)
-    {
+    fz_try(ctx) {
         fz_append_string(ctx, html, TEXT_HEAD);
         for (int column = 0; source.at < source.size_bytes;)
             append_rune(ctx, html, next_rune(&source), &column);
     }
-    fz_catch(ctx)
-    {
+    fz_catch(ctx) {
         fz_drop_buffer(ctx, html);
         fz_rethrow(ctx);
     }
