@@ -11,7 +11,7 @@ CC := cc
 endif
 
 VARIANT := $(if $(FUZZ),fuzz,$(if $(SANITIZE),sanitize,$(if $(COVERAGE),coverage,release)))
-B := build/$(VARIANT)
+B ?= build/$(VARIANT)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -153,7 +153,8 @@ check-static: compile_commands.json ## clang-tidy and cppcheck
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 		--suppress=missingIncludeSystem --suppressions-list=.cppcheck-suppressions -D_GNU_SOURCE -I. -I$(B)/proto \
 		common broker renderer demo
-	clang-tidy --quiet -p . $(COMMON_C) $(BROKER_C) $(RENDERER_C) $(DEMO_C) 2>/dev/null
+	@echo $(COMMON_C) $(BROKER_C) $(RENDERER_C) $(DEMO_C) | tr ' ' '\n' | \
+		xargs -P $(JOBS) -n 8 clang-tidy --quiet -p . 2>/dev/null
 
 compile_commands.json: $(PROTO_H) Makefile ## for clangd and clang-tidy
 	@{ echo '['; sep=; for file in $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(DEMO_C) \
