@@ -1,0 +1,218 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/report.h"
+#include "broker/viewer_private.h"
+#include "common/text.h"
+
+const char *viewer_overlay_title(enum viewer_overlay overlay)
+{
+    switch (overlay) {
+    case VIEWER_OVERLAY_NONE:
+        return "";
+    case VIEWER_OVERLAY_HELP:
+        return "Help";
+    case VIEWER_OVERLAY_INFO:
+        return "Document, files, renderer, sandbox";
+    case VIEWER_OVERLAY_EVENTS:
+        return "Events";
+    }
+    return "";
+}
+
+void viewer_sandbox_line(const struct broker *broker, char *out, size_t out_bytes)
+{
+    size_t count, in_force = 0, known = 0, used;
+    const struct layer_status *layers = broker_layers(broker, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        known += layers[i].known;
+        in_force += layers[i].known && layers[i].in_force;
+    }
+    if (known == 0) {
+        snprintf(out, out_bytes, "sandbox: building");
+        return;
+    }
+    used = (size_t)snprintf(out, out_bytes, "sandbox: %zu of %zu layers", in_force, count);
+    for (size_t i = 0; i < count && used < out_bytes; i++)
+        if (layers[i].known && !layers[i].in_force)
+            used += (size_t)snprintf(out + used, out_bytes - used, " · no %s", layer_name(layers[i].layer));
+}
+
+static void viewer_print_sandbox(FILE *out, const struct broker *broker)
+{
+    size_t count;
+    const struct layer_status *layers = broker_layers(broker, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        const char *mark = !layers[i].known ? "·" : layers[i].in_force ? "✓" : "✗";
+        fprintf(out, "%s %-18s %s", mark, layer_name(layers[i].layer), layers[i].evidence);
+        if (layers[i].known && !layers[i].in_force)
+            fprintf(out, "%s%s", layers[i].evidence[0] ? " · " : "",
+                    layers[i].error ? strerror(layers[i].error) : "left out");
+        fputc('\n', out);
+    }
+}
+
+char *viewer_sandbox_text(const struct broker *broker)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    viewer_print_sandbox(out, broker);
+    fclose(out);
+    return text;
+}
+
+static void viewer_print_document(FILE *out, const struct viewer_tab *tab)
+{
+    struct document *document = tab_document(tab->tab);
+    const struct tab_info *info = tab_info(tab->tab);
+    char size[32], location[1024];
+
+    text_format_bytes(size, sizeof(size), document_size_bytes(document));
+    text_escape(location, sizeof(location), document_location(document), strlen(document_location(document)));
+    fprintf(out, "Document\n  %s\n  %s", tab->title, location);
+    if (document_url(document)[0] == '\0')
+        fprintf(out, ", %s", size);
+    if (info)
+        fprintf(out, "\n  %s, %u %s, first page %.0f × %.0f pt%s", info->format, info->page_count,
+                info->page_count == 1 ? "page" : "pages", (double)info->page_width_pt, (double)info->page_height_pt,
+                info->reflowable ? ", reflowable" : "");
+    fputs("\n\nFiles it asked for\n", out);
+
+    size_t count;
+    const struct document_grant *grants = document_grants(document, &count);
+    for (size_t i = 0; i < count; i++) {
+        bool granted = grants[i].status == BULKHEAD__OPEN_FILE_REPLY__STATUS__GRANTED;
+        text_format_bytes(size, sizeof(size), grants[i].size_bytes);
+        fprintf(out, "  %s %-12s %s%s%s\n", granted ? "✓" : "✗", document_grant_status_name(grants[i].status),
+                grants[i].path, granted ? ", " : "", granted ? size : "");
+    }
+    if (count == 0)
+        fputs("  none\n", out);
+}
+
+static void viewer_print_renderer(FILE *out, const struct viewer_tab *tab)
+{
+    char ping[32];
+
+    report_format_duration(ping, sizeof(ping), tab_ping_p99_ns(tab->tab));
+    fprintf(out, "\nRenderer\n  %s", tab_state_name(tab_state(tab->tab)));
+    if (tab_pid(tab->tab))
+        fprintf(out, ", renderer %u, pid %d", tab_renderer_id(tab->tab), (int)tab_pid(tab->tab));
+    fprintf(out, ", %s\n  %llu frames, %llu lost, ping p99 %s\n", broker_engine_version(tab->viewer->broker),
+            (unsigned long long)tab_frames_received(tab->tab), (unsigned long long)tab_frames_lost(tab->tab), ping);
+
+    const struct exit_report *end = tab_last_end(tab->tab);
+    char *text = end ? report_end_text(end, tab->backtrace) : NULL;
+    if (text)
+        fprintf(out, "\nHow its last renderer ended\n%s\n", text);
+    free(text);
+}
+
+static char *viewer_info_text(const struct viewer *viewer)
+{
+    const struct viewer_tab *tab = viewer->count ? viewer->tabs[viewer->active] : NULL;
+    char *text = NULL, *messages;
+    struct counters sum;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    if (tab) {
+        viewer_print_document(out, tab);
+        viewer_print_renderer(out, tab);
+    }
+    fputs("\nSandbox, as the cell itself found it\n", out);
+    viewer_print_sandbox(out, viewer->broker);
+    counters_init(&sum);
+    if (tab)
+        tab_add_counters(tab->tab, &sum);
+    messages = report_counters_text(&sum);
+    fprintf(out, "\nMessages\n%s", messages ? messages : "");
+    free(messages);
+    counters_fini(&sum);
+    fclose(out);
+    return text;
+}
+
+static char *viewer_help_text(const struct viewer *viewer)
+{
+    static const char keys[] =
+        "1 … 9        tab by number\n"
+        "Tab          next tab (Shift-Tab: the one before)\n"
+        "↑ ↓ ← →      scroll; in the overview: another tab\n"
+        "Space, PgDn  a screen down; after the end of a page, the next one\n"
+        "b, PgUp      a screen up\n"
+        "Home, End    top and bottom of the page\n"
+        "n p          next page, page before\n"
+        "+ - 0        zoom in, out, as it fits\n"
+        "f            whole page or page width\n"
+        "g            overview of all tabs and back\n"
+        "i            the document, files it asked for, how its renderer ended, sandbox, messages\n"
+        "e            events so far\n"
+        "r            reload with a new renderer (R: even if quarantined)\n"
+        "x            close the tab\n"
+        "?            this help; Esc closes it\n"
+        "q            quit\n";
+    static const char crashes[] = "\nCrash tests, in the renderer of this tab\n"
+                                  "C            a wild write\n"
+                                  "H            a hang\n"
+                                  "M            out of memory\n"
+                                  "S            a forbidden system call\n";
+    char *text = NULL;
+
+    if (asprintf(&text, "%s%s", keys, viewer->options->crash_tests ? crashes : "") < 0)
+        return NULL;
+    return text;
+}
+
+static char *viewer_events_text(const struct viewer *viewer)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < viewer->event_count; i++) /* newest first */
+        fprintf(out, "%s\n", viewer->events[(viewer->event_next + VIEWER_EVENTS - 1 - i) % VIEWER_EVENTS]);
+    if (viewer->event_count == 0)
+        fputs("none yet\n", out);
+    fclose(out);
+    return text;
+}
+
+void viewer_overlay_refresh(struct viewer *viewer)
+{
+    free(viewer->overlay_text);
+    viewer->overlay_text = NULL;
+    switch (viewer->overlay) {
+    case VIEWER_OVERLAY_NONE:
+        break;
+    case VIEWER_OVERLAY_HELP:
+        viewer->overlay_text = viewer_help_text(viewer);
+        break;
+    case VIEWER_OVERLAY_INFO:
+        viewer->overlay_text = viewer_info_text(viewer);
+        break;
+    case VIEWER_OVERLAY_EVENTS:
+        viewer->overlay_text = viewer_events_text(viewer);
+        break;
+    }
+}
+
+/* The key that opens an overlay closes it as well. */
+void viewer_overlay_open(struct viewer *viewer, enum viewer_overlay overlay)
+{
+    viewer->overlay = viewer->overlay == overlay ? VIEWER_OVERLAY_NONE : overlay;
+    viewer->overlay_scroll = 0;
+    viewer_overlay_refresh(viewer);
+    viewer_touch(viewer);
+}
