@@ -1,0 +1,287 @@
+// clang-format off
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "broker/trace.h"
+#include "common/fd.h"
+
+enum { KILLS = 12 };
+
+struct fixture {
+    char path[64];
+    int fds_before;
+    struct trace *trace;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    f->fds_before = fd_count_open();
+    snprintf(f->path, sizeof f->path, "/tmp/bulkhead-trace-XXXXXX");
+    int fd = mkstemp(f->path);
+    fd_close(&fd);
+    assert_int_equal(trace_open(f->path, &f->trace), 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    trace_close(f->trace);
+    unlink(f->path);
+    int left = fd_count_open() - f->fds_before;
+    free(f);
+    return left;
+}
+
+static char *read_all(const char *path, size_t *ret_bytes)
+{
+    FILE *file = fopen(path, "re");
+
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    *ret_bytes = (size_t)ftell(file);
+    rewind(file);
+    char *text = malloc(*ret_bytes + 1);
+    assert_int_equal(fread(text, 1, *ret_bytes, file), *ret_bytes);
+    text[*ret_bytes] = '\0';
+    fclose(file);
+    return text;
+}
+
+// The events of a complete trace (owned by the caller).
+static json_t *load_closed(struct fixture *f)
+{
+    json_error_t error;
+
+    assert_int_equal(trace_close(f->trace), 0);
+    f->trace = NULL;
+    json_t *events = json_load_file(f->path, JSON_REJECT_DUPLICATES, &error);
+    assert_non_null(events);
+    assert_true(json_is_array(events));
+    return events;
+}
+
+static const char *string_of(json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+// Every line is a whole event, and the file with its last comma exchanged for an end is one array. Returns the count.
+static int parse_unfinished(const char *path)
+{
+    size_t bytes;
+    char *text = read_all(path, &bytes), *rest = text + 2;
+    int count = 0;
+
+    assert_memory_equal(text, "[\n", 2);
+    for (char *end; (end = strchr(rest, '\n')) != NULL; rest = end + 1) {
+        if (end == rest)
+            continue;
+        assert_int_equal(end[-1], ',');
+        json_t *event = json_loadb(rest, (size_t)(end - rest) - 1, 0, NULL);
+        assert_non_null(event);
+        assert_non_null(json_object_get(event, "ph"));
+        json_decref(event);
+        count++;
+    }
+    assert_int_equal(*rest, '\0'); // nothing after the last newline
+    char *comma = strrchr(text, ',');
+    if (comma != NULL)
+        *comma = ']';
+    json_t *all = comma != NULL ? json_loadb(text, (size_t)(comma - text) + 1, 0, NULL) : json_array();
+    assert_int_equal(json_array_size(all), count);
+    json_decref(all);
+    free(text);
+    return count;
+}
+
+static void a_complete_trace_is_plain_json(void **state)
+{
+    json_t *events, *event;
+
+    trace_process_name(((struct fixture *)*state)->trace, 42, "broker");
+    trace_thread_name(((struct fixture *)*state)->trace, 42, 1, "sending");
+    trace_slice(((struct fixture *)*state)->trace, 42, 1, "ipc.paint", 1234567, 2234568, 0, 0);
+    trace_counter(((struct fixture *)*state)->trace, 42, "messages", 5000, 7);
+    trace_instant(((struct fixture *)*state)->trace, 42, "crashed", "SIGSEGV", 6001);
+    events = load_closed(*state);
+    assert_int_equal(json_array_size(events), 6);
+    event = json_array_get(events, 0);
+    assert_string_equal(string_of(event, "ph"), "M");
+    assert_string_equal(string_of(json_object_get(event, "args"), "name"), "broker");
+    event = json_array_get(events, 2);
+    assert_string_equal(string_of(event, "ph"), "X");
+    assert_float_equal(json_number_value(json_object_get(event, "ts")), 1234.567, 1e-6);
+    assert_float_equal(json_number_value(json_object_get(event, "dur")), 1000.001, 1e-6);
+    assert_null(json_object_get(event, "bind_id"));
+    event = json_array_get(events, 3);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(event, "args"), "value")), 7);
+    event = json_array_get(events, 4);
+    assert_string_equal(string_of(event, "s"), "g");
+    assert_string_equal(string_of(json_object_get(event, "args"), "detail"), "SIGSEGV");
+    json_decref(events);
+}
+
+static void flows_tie_a_sender_to_a_receiver(void **state)
+{
+    struct fixture *f = *state;
+    json_t *events, *event;
+
+    trace_slice(f->trace, 1, 0, "out", 100, 200, 0xabcdef0123456789, 0);
+    trace_slice(f->trace, 2, 0, "in", 300, 400, 0, 0xabcdef0123456789);
+    trace_slice(f->trace, 2, 0, "both", 500, 600, 2, 1);
+    events = load_closed(f);
+    event = json_array_get(events, 0);
+    assert_string_equal(string_of(event, "bind_id"), "0xabcdef0123456789");
+    assert_true(json_is_true(json_object_get(event, "flow_out")));
+    assert_null(json_object_get(event, "flow_in"));
+    event = json_array_get(events, 1);
+    assert_true(json_is_true(json_object_get(event, "flow_in")));
+    assert_null(json_object_get(event, "flow_out"));
+    event = json_array_get(events, 2);
+    assert_string_equal(string_of(event, "bind_id"), "0x2");
+    assert_true(json_is_true(json_object_get(event, "flow_out")));
+    event = json_array_get(events, 3);
+    assert_string_equal(string_of(event, "name"), "both");
+    assert_string_equal(string_of(event, "bind_id"), "0x1");
+    assert_null(json_object_get(event, "flow_out"));
+    json_decref(events);
+}
+
+static void names_cannot_break_out_of_their_strings(void **state)
+{
+    struct fixture *f = *state;
+    char longest[5000];
+    json_t *events;
+
+    memset(longest, '"', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    trace_slice(f->trace, 1, 0, "a\"},{\"b\n\x1b\xff", 1, 2, 3, 4);
+    trace_instant(f->trace, 1, longest, longest, 3);
+    trace_instant(f->trace, 1, "no detail", NULL, 3);
+    events = load_closed(f);
+    assert_int_equal(json_array_size(events), 5);
+    assert_string_equal(string_of(json_array_get(events, 1), "name"), "a\"},{\"b\n\x1b\xef\xbf\xbd");
+    json_decref(events);
+}
+
+static void an_open_trace_is_loadable_after_a_flush(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(parse_unfinished(f->path), 0);
+    for (int i = 0; i < 5000; i++)
+        trace_slice(f->trace, 1, 0, "slice", (uint64_t)i * 1000, (uint64_t)i * 1000 + 1, 0, (uint64_t)i);
+    assert_true(parse_unfinished(f->path) < 5000); // the rest is still in memory
+    assert_int_equal(trace_flush(f->trace), 0);
+    assert_int_equal(parse_unfinished(f->path), 5000);
+}
+
+static __attribute__((noreturn)) void write_for_ever(const char *path)
+{
+    struct trace *trace;
+
+    if (trace_open(path, &trace) != 0)
+        _exit(1);
+    for (uint64_t i = 0;; i++) {
+        trace_slice(trace, 1, (int)(i % 7), i % 3 == 0 ? "short" : "a rather longer name than that", i * 999, i * 1000,
+                    i, 0);
+        if (i % 64 == 0)
+            trace_flush(trace);
+    }
+}
+
+// Waits until the file has grown to `size` bytes; false at the deadline of about 10 s.
+static bool wait_for_size(const char *path, off_t size)
+{
+    struct stat status;
+
+    for (int i = 0; i < 10000; i++) {
+        if (stat(path, &status) == 0 && status.st_size >= size)
+            return true;
+        poll(NULL, 0, 1);
+    }
+    return false;
+}
+
+static void a_writer_killed_anywhere_leaves_whole_events(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < KILLS; i++) {
+        assert_int_equal(truncate(f->path, 0), 0);
+        pid_t pid = fork();
+        if (pid == 0)
+            write_for_ever(f->path);
+        assert_true(pid > 0);
+        bool grew = wait_for_size(f->path, 40000 + i * 3777);
+        kill(pid, SIGKILL);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_true(grew);
+        assert_true(parse_unfinished(f->path) > 100);
+    }
+}
+
+// A SIGKILL in the middle of a write stops it at the end of a page of the file: cut there, it must still parse.
+static void no_event_lies_across_the_end_of_a_page(void **state)
+{
+    struct fixture *f = *state;
+    struct stat status;
+
+    for (int i = 0; i < 3000; i++)
+        trace_slice(f->trace, 1, 0, i % 2 == 0 ? "x" : "a name of another length", (uint64_t)i, (uint64_t)i + 1, 0, 0);
+    assert_int_equal(trace_flush(f->trace), 0);
+    assert_int_equal(stat(f->path, &status), 0);
+    assert_true(status.st_size > 200000);
+    for (off_t size = status.st_size / 4096 * 4096; size > 0; size -= 4096) {
+        assert_int_equal(truncate(f->path, size), 0);
+        assert_true(parse_unfinished(f->path) > 10);
+    }
+}
+
+static void a_full_disk_is_reported_at_the_end(void **state)
+{
+    struct trace *trace;
+
+    (void)state;
+    assert_int_equal(trace_open("/dev/full", &trace), -ENOSPC);
+    assert_int_equal(trace_open("/nonexistent/trace", &trace), -ENOENT);
+    assert_int_equal(trace_close(NULL), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_complete_trace_is_plain_json),
+        TEST(flows_tie_a_sender_to_a_receiver),
+        TEST(names_cannot_break_out_of_their_strings),
+        TEST(an_open_trace_is_loadable_after_a_flush),
+        TEST(a_writer_killed_anywhere_leaves_whole_events),
+        TEST(no_event_lies_across_the_end_of_a_page),
+        TEST(a_full_disk_is_reported_at_the_end),
+    };
+    return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
+}
