@@ -1,0 +1,67 @@
+#include "renderer/crash_context.h"
+
+#include <stddef.h>
+
+#if defined(__x86_64__)
+
+void crash_context_copy(const ucontext_t *context, struct crash_record *record)
+{
+    /* System V psABI, AMD64, figure 3.36: rax rdx rcx rbx rsi rdi rbp rsp r8…r15, return address. */
+    static const uint8_t dwarf_order[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
+                                          REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+    const greg_t *registers = context->uc_mcontext.gregs;
+
+    for (size_t i = 0; i < sizeof(dwarf_order); i++)
+        record->registers[i] = (uint64_t)registers[dwarf_order[i]];
+    record->register_count = sizeof(dwarf_order);
+    record->instruction_pointer = (uint64_t)registers[REG_RIP];
+    record->stack_pointer = (uint64_t)registers[REG_RSP];
+    record->frame_pointer = (uint64_t)registers[REG_RBP];
+}
+
+void crash_context_syscall_arguments(const ucontext_t *context, uint64_t ret_arguments[6])
+{
+    static const uint8_t order[6] = {REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9};
+
+    for (size_t i = 0; i < 6; i++)
+        ret_arguments[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
+}
+
+uint64_t crash_context_return_address(const struct crash_record *record)
+{
+    return *(const uint64_t *)(uintptr_t)record->stack_pointer;
+}
+
+#elif defined(__aarch64__)
+
+enum { LINK_REGISTER = 30, FRAME_REGISTER = 29, GENERAL_REGISTERS = 31 };
+
+void crash_context_copy(const ucontext_t *context, struct crash_record *record)
+{
+    const mcontext_t *machine = &context->uc_mcontext;
+
+    for (size_t i = 0; i < GENERAL_REGISTERS; i++)
+        record->registers[i] = machine->regs[i];
+    record->registers[31] = machine->sp;
+    record->registers[32] = machine->pc;
+    record->registers[33] = machine->pstate;
+    record->register_count = 34;
+    record->instruction_pointer = machine->pc;
+    record->stack_pointer = machine->sp;
+    record->frame_pointer = machine->regs[FRAME_REGISTER];
+}
+
+void crash_context_syscall_arguments(const ucontext_t *context, uint64_t ret_arguments[6])
+{
+    for (size_t i = 0; i < 6; i++)
+        ret_arguments[i] = context->uc_mcontext.regs[i];
+}
+
+uint64_t crash_context_return_address(const struct crash_record *record)
+{
+    return record->registers[LINK_REGISTER];
+}
+
+#else
+#error "no register layout for this machine: add one"
+#endif
