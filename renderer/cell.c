@@ -10,8 +10,6 @@
 #include "renderer/cell_layers.h"
 #include "renderer/policy.h"
 
-
-
 void cell_fact_set(struct cell_facts *facts, Bulkhead__LayerFact__Layer layer, int error, const char *format, ...)
 {
     struct cell_fact *fact = &facts->layers[layer];

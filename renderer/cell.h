@@ -2,8 +2,8 @@
  *
  * Two steps. cell_enter() runs once in the zygote: unprivileged id, namespaces, empty root, no capabilities,
  * no_new_privs, Landlock, MDWE, speculation controls - all of it inherited by fork. cell_close() runs in each renderer
- * after its threads exist: resource limits, stray fds, dumpable 0, and seccomp last, for all threads. A layer that cannot
- * be had is reported with its errno and the rest goes on; it is the broker that refuses (--require).
+ * after its threads exist: resource limits, stray fds, dumpable 0, and seccomp last, for all threads. A layer that
+ * cannot be had is reported with its errno and the rest goes on; it is the broker that refuses (--require).
  */
 #ifndef BULKHEAD_CELL_H
 #define BULKHEAD_CELL_H
@@ -31,13 +31,14 @@ struct cell_facts {
 struct policy_program;
 
 struct cell_config {
-    uint32_t without; /* bit per layer: leave out (tests of degradation) */
-    uint64_t memory_limit_bytes; /* RLIMIT_DATA; 0 = none */
+    uint32_t without;                    /* bit per layer: leave out (tests of degradation) */
+    uint64_t memory_limit_bytes;         /* RLIMIT_DATA; 0 = none */
     const struct policy_program *policy; /* for cell_close(): the seccomp program (policy.h), borrowed */
 };
 
-/* In the zygote, single-threaded, before anything untrusted. Afterwards fork() makes pid-namespace children. *ret_init_pid
- * is the cell init (child of our parent), 0 without a pid namespace. 0, or -errno if not even the rest can be had. */
+/* In the zygote, single-threaded, before anything untrusted. Afterwards fork() makes pid-namespace children.
+ * *ret_init_pid is the cell init (child of our parent), 0 without a pid namespace. 0, or -errno if not even the rest
+ * can be had. */
 int cell_enter(const struct cell_config *config, struct cell_facts *facts, pid_t *ret_init_pid);
 
 /* In a renderer, when all its threads exist. keep_fds: the descriptors that stay open. 0 or -errno; on error the

@@ -1,8 +1,8 @@
 /* cell_init.c - pid 1 of the renderers' pid namespace. It does nothing; its death kills them all.
  *
- * Its parent is the broker and SIGKILL its parent-death signal (a namespace's pid 1 ignores SIGTERM), so a broker that is
- * killed leaves no renderer behind, not even one that spins and ignores its closed channel. It reaps nothing: renderers
- * are the broker's children, too.
+ * Its parent is the broker and SIGKILL its parent-death signal (a namespace's pid 1 ignores SIGTERM), so a broker that
+ * is killed leaves no renderer behind, not even one that spins and ignores its closed channel. It reaps nothing:
+ * renderers are the broker's children, too.
  */
 #include <errno.h>
 #include <poll.h>

@@ -12,8 +12,6 @@
 
 #include "renderer/cell_layers.h"
 
-
-
 enum {
     LANDLOCK_ABI_FILES = 1,
     LANDLOCK_ABI_NETWORK = 4,

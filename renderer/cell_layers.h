@@ -37,7 +37,7 @@ void cell_privileges_forbid_new(struct cell_facts *facts);
 
 /* Which of the wanted namespace layers work here, tried as a whole in a child that is thrown away. */
 struct cell_plan {
-    uint32_t layers; /* CELL_BITs of what is worth doing */
+    uint32_t layers;        /* CELL_BITs of what is worth doing */
     bool with_roots_rights; /* namespaces first, then the id: user namespaces are not to be had, but we are root */
 };
 /* Failures are recorded in facts. */

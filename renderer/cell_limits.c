@@ -10,8 +10,6 @@
 
 #include "renderer/cell_layers.h"
 
-
-
 /* Log pipes, channel, document, frame memory, and a file the document asked for; poll() needs it above the count of its
  * fds. */
 enum { OPEN_FDS = 32 };

@@ -1,7 +1,7 @@
 /* cell_namespaces.c - seven namespaces and an empty root, after finding out in a throw-away child which can be had.
  *
- * Nothing here is assumed from the kernel's version: hosts that restrict user namespaces let unshare() succeed and refuse
- * the id map or the mount afterwards, so the child runs the whole sequence, including a first process in the pid
+ * Nothing here is assumed from the kernel's version: hosts that restrict user namespaces let unshare() succeed and
+ * refuse the id map or the mount afterwards, so the child runs the whole sequence, including a first process in the pid
  * namespace, and only then the zygote repeats what worked.
  */
 #include <errno.h>
@@ -20,8 +20,6 @@
 
 #include "common/fd.h"
 #include "renderer/cell_layers.h"
-
-
 
 static const struct {
     Bulkhead__LayerFact__Layer layer;

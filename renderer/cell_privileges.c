@@ -10,8 +10,6 @@
 
 #include "renderer/cell_layers.h"
 
-
-
 /* Ids nobody hands out: above the container ranges and below 2^31 in systemd's table of ids
  * (https://systemd.io/UIDS-GIDS/); in a container with only 65536 of them, one from its unused gap below 61184. */
 static const uid_t unused_ids[] = {0x70000000 + 0xb41c, 61151};

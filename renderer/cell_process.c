@@ -7,8 +7,6 @@
 
 #include "renderer/cell_layers.h"
 
-
-
 /* Linux 6.3; Debian 12's headers are of 6.1. */
 enum { SET_MDWE = 65, MDWE_REFUSE_EXEC_GAIN = 1 };
 

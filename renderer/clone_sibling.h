@@ -1,7 +1,7 @@
 /* clone_sibling.h - fork() whose child is the caller's sibling: CLONE_PARENT, which glibc's fork() cannot be told.
  *
- * The caller must have one thread only. Unlike fork(), no pthread_atfork handlers run and no locks of stdio or malloc are
- * reset, of which a single-threaded process holds none. The one piece of glibc's own state that goes stale is the
+ * The caller must have one thread only. Unlike fork(), no pthread_atfork handlers run and no locks of stdio or malloc
+ * are reset, of which a single-threaded process holds none. The one piece of glibc's own state that goes stale is the
  * thread's id in its descriptor (mutex owners, pthread_kill); the kernel is told to write the child's there, as
  * glibc's fork() does.
  */

@@ -7,8 +7,9 @@
 void crash_context_copy(const ucontext_t *context, struct crash_record *record)
 {
     /* System V psABI, AMD64, figure 3.36: rax rdx rcx rbx rsi rdi rbp rsp r8…r15, return address. */
-    static const uint8_t dwarf_order[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
-                                          REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+    static const uint8_t dwarf_order[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+                                          REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                          REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
     const greg_t *registers = context->uc_mcontext.gregs;
 
     for (size_t i = 0; i < sizeof(dwarf_order); i++)

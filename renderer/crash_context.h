@@ -1,4 +1,5 @@
-/* crash_context.h - what a signal's ucontext holds on this machine, in the words of a crash record. Async-signal-safe. */
+/* crash_context.h - what a signal's ucontext holds on this machine, in the words of a crash record. Async-signal-safe.
+ */
 #ifndef BULKHEAD_CRASH_CONTEXT_H
 #define BULKHEAD_CRASH_CONTEXT_H
 

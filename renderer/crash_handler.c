@@ -99,8 +99,8 @@ static bool is_on_stack(uintptr_t at)
     return at >= stack.start && at + 2 * sizeof(uintptr_t) <= stack.end && at % sizeof(uintptr_t) == 0;
 }
 
-/* Frame pointers, as -fno-omit-frame-pointer leaves them: {caller's frame, return address}. Frames grow upwards only, so
- * the walk ends. */
+/* Frame pointers, as -fno-omit-frame-pointer leaves them: {caller's frame, return address}. Frames grow upwards only,
+ * so the walk ends. */
 static void walk_frames(struct crash_record *record, bool called_nothing)
 {
     uintptr_t frame = record->frame_pointer, lowest = record->stack_pointer;
@@ -171,8 +171,8 @@ static void begin(void)
     }
 }
 
-/* Faults come from the kernel with a code above zero, or SI_KERNEL where the processor names no address (a non-canonical
- * one). They happen again on return; what was sent does not. A trap has already happened. */
+/* Faults come from the kernel with a code above zero, or SI_KERNEL where the processor names no address (a
+ * non-canonical one). They happen again on return; what was sent does not. A trap has already happened. */
 static bool will_happen_again(int number, const siginfo_t *info)
 {
     return info->si_code > 0 && number != SIGABRT && number != SIGTRAP && number != SIGSYS;

@@ -1,8 +1,8 @@
 /* crash_handler.h - what a renderer says while it dies. Async-signal-safe throughout: no locks, no malloc, no stdio.
  *
- * The record (common/crash_record.h) is mapped before the cell closes; the handlers run on an alternate stack that every
- * thread must have. A handler fills the record, sends one pre-packed Crashing message as an early hint, restores the
- * default disposition and returns into the fault, so that the kernel reports the true signal.
+ * The record (common/crash_record.h) is mapped before the cell closes; the handlers run on an alternate stack that
+ * every thread must have. A handler fills the record, sends one pre-packed Crashing message as an early hint, restores
+ * the default disposition and returns into the fault, so that the kernel reports the true signal.
  */
 #ifndef BULKHEAD_CRASH_HANDLER_H
 #define BULKHEAD_CRASH_HANDLER_H

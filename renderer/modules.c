@@ -8,7 +8,7 @@
 
 #include "common/codec.h"
 
-static void find_build_id(const struct dl_phdr_info *info, const ElfW(Phdr) *segment, struct module *module)
+static void find_build_id(const struct dl_phdr_info *info, const ElfW(Phdr) * segment, struct module *module)
 {
     const uint8_t *at = (const uint8_t *)(info->dlpi_addr + segment->p_vaddr), *end = at + segment->p_memsz;
 

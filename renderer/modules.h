@@ -1,4 +1,5 @@
-/* modules.h - the files mapped into this process, for symbols outside the cell: the zygote's, and so every renderer's. */
+/* modules.h - the files mapped into this process, for symbols outside the cell: the zygote's, and so every renderer's.
+ */
 #ifndef BULKHEAD_MODULES_H
 #define BULKHEAD_MODULES_H
 

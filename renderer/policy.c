@@ -32,13 +32,19 @@ enum { CONDITIONS = 2 };
 
 struct policy_rule {
     int number;
-    int error; /* 0: it runs; else it fails with this errno */
+    int error;                                /* 0: it runs; else it fails with this errno */
     struct policy_condition when[CONDITIONS]; /* all must hold; mask 0 = none */
     const char *why;
 };
 
-#define INT(argument, value) {(argument), 0xffffffff, (value)}
-#define BITS(argument, mask, value) {(argument), (mask), (value)}
+#define INT(argument, value)                                                                                           \
+    {                                                                                                                  \
+        (argument), 0xffffffff, (value)                                                                                \
+    }
+#define BITS(argument, mask, value)                                                                                    \
+    {                                                                                                                  \
+        (argument), (mask), (value)                                                                                    \
+    }
 #define NO_EXEC BITS(2, PROT_EXEC, 0)
 /* Kinds of mapping that RLIMIT_DATA does not count: shared memory without a file, a "stack", huge pages. */
 #define KIND_OF_MAPPING (MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_HUGETLB)
@@ -96,7 +102,8 @@ static const struct policy_rule renderer_rules[] = {
     {SCMP_SYS(ioctl), ENOTTY, .why = "stdio asks whether its pipe is a terminal"},
     {SCMP_SYS(sysinfo), EPERM, .why = "glibc's qsort asks how much memory there is"},
     {SCMP_SYS(sched_getaffinity), EPERM, .why = "how many processors: one will do"},
-    {SCMP_SYS(clone3), ENOSYS, .why = "its flags are behind a pointer, out of a filter's sight: glibc then tries clone"},
+    {SCMP_SYS(clone3), ENOSYS,
+     .why = "its flags are behind a pointer, out of a filter's sight: glibc then tries clone"},
     {SCMP_SYS(clone), EPERM, .why = "no more threads, no processes"},
     {SCMP_SYS(fork), EPERM, .why = "the same"},
     {SCMP_SYS(vfork), EPERM, .why = "the same"},
@@ -123,7 +130,7 @@ enum { PROGRAM_MAX = 1024 };
 
 struct policy_program {
     size_t count;
-    size_t listed; /* instructions that came from libseccomp */
+    size_t listed;        /* instructions that came from libseccomp */
     size_t own_pid_index; /* the instruction that compares with OWN_PID; 0 = none */
     struct sock_filter instructions[];
 };
@@ -144,8 +151,8 @@ static int add_rule(scmp_filter_ctx context, const struct policy_rule *rule)
                                   count, comparisons);
 }
 
-/* Calls with a name that no row lists get the default, TRAP. It is as good as a kill: the call is not made, a blocked or
- * ignored SIGSYS ends the process, and no row lets anyone change the handler. */
+/* Calls with a name that no row lists get the default, TRAP. It is as good as a kill: the call is not made, a blocked
+ * or ignored SIGSYS ends the process, and no row lets anyone change the handler. */
 static int build(enum policy_kind kind, scmp_filter_ctx context)
 {
     const struct policy_rule *rules = kind == POLICY_INIT ? init_rules : renderer_rules;

@@ -1,11 +1,10 @@
 /* policy.h - the system calls a renderer may make, as a seccomp program.
  *
- * Compiled by libseccomp once, in the zygote; each renderer loads the finished program with one seccomp(2) call, for all
- * of its threads. What happens to a call:
- *     listed in policy.c                      runs, or fails with the errno listed there
- *     any other call that has a name          SIGSYS to the crash handler, which reports it and ends the process
- *     a number without a name, a foreign ABI  SECCOMP_RET_KILL_PROCESS on the spot
- * The first two never reach the kernel's code for that call, and nothing allowed can change the SIGSYS disposition.
+ * Compiled by libseccomp once, in the zygote; each renderer loads the finished program with one seccomp(2) call, for
+ * all of its threads. What happens to a call: listed in policy.c                      runs, or fails with the errno
+ * listed there any other call that has a name          SIGSYS to the crash handler, which reports it and ends the
+ * process a number without a name, a foreign ABI  SECCOMP_RET_KILL_PROCESS on the spot The first two never reach the
+ * kernel's code for that call, and nothing allowed can change the SIGSYS disposition.
  */
 #ifndef BULKHEAD_POLICY_H
 #define BULKHEAD_POLICY_H
@@ -26,8 +25,8 @@ void policy_free(struct policy_program *program); /* takes NULL */
 /* Loads it for all threads of this process, narrowed to this process's own pid. 0 or -errno. Irrevocable. */
 int policy_apply(const struct policy_program *program);
 
-/* What is in force in this process, found by asking: a call whose answer only this filter gives. One line into out; 0, or
- * -EPERM if the filter does not answer. POLICY_RENDERER only. */
+/* What is in force in this process, found by asking: a call whose answer only this filter gives. One line into out; 0,
+ * or -EPERM if the filter does not answer. POLICY_RENDERER only. */
 int policy_probe(const struct policy_program *program, char *out, size_t out_bytes);
 
 #endif

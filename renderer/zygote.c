@@ -70,7 +70,8 @@ static void volunteer_for_the_oom_killer(void)
 
 static int warm_up_engines(void)
 {
-    /* One heap for both threads of a renderer: a second one costs 130 KB and lock contention is not what they suffer from. */
+    /* One heap for both threads of a renderer: a second one costs 130 KB and lock contention is not what they suffer
+     * from. */
     mallopt(M_ARENA_MAX, 1);
     for (size_t i = 0; engines[i] != NULL; i++) {
         int rc = engines[i]->warm_up != NULL ? engines[i]->warm_up() : 0;
@@ -83,11 +84,11 @@ static int warm_up_engines(void)
     return 0;
 }
 
-/* Whether a renderer's last layers can be had is found out by closing the cell around a child that does nothing else. */
+/* Whether a renderer's last layers can be had is found out by closing the cell around a child that does nothing else.
+ */
 static void rehearse_close(struct zygote *zygote)
 {
-    struct cell_facts *shared =
-        mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct cell_facts *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int status = -1;
     pid_t child;
 
@@ -152,8 +153,8 @@ static int find_open_fds(int ret_fds[KEEP_FDS])
     return count;
 }
 
-/* Puts the renderer's fds where the zygote's were, so that nothing of the zygote's stays: its channel is replaced by the
- * renderer's own. Takes all fds. */
+/* Puts the renderer's fds where the zygote's were, so that nothing of the zygote's stays: its channel is replaced by
+ * the renderer's own. Takes all fds. */
 static int settle_fds(int fds[FORK_FDS])
 {
     int rc;
