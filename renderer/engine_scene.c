@@ -22,7 +22,8 @@ struct engine_document {
 };
 
 const struct scene *const scene_list[] = {
-    &scene_about, &scene_blank, &scene_clock, &scene_plasma, NULL,
+    &scene_about,  &scene_blank, &scene_bounce,   &scene_clock, &scene_life,
+    &scene_plasma, &scene_stars, &scene_testcard, &scene_text,  NULL,
 };
 
 /* Written once, in the zygote, before any renderer exists. */

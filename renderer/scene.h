@@ -44,7 +44,8 @@ struct scene {
     bool (*input)(void *state, const struct scene_event *event);
 };
 
-extern const struct scene scene_about, scene_blank, scene_clock, scene_plasma;
+extern const struct scene scene_about, scene_blank, scene_bounce, scene_clock, scene_life, scene_plasma, scene_stars,
+    scene_testcard, scene_text;
 
 /* Every scene, ends with NULL. */
 extern const struct scene *const scene_list[];

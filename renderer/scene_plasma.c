@@ -3,7 +3,7 @@
 
 #include "renderer/scene.h"
 
-enum { PLASMA_COLOURS = 1024, PLASMA_STOPS = 6, PLASMA_PALETTES = 5, PLASMA_CHUNK_PX = 512 };
+enum { PLASMA_SINES = 1024, PLASMA_COLOURS = 1024, PLASMA_STOPS = 6, PLASMA_PALETTES = 5, PLASMA_CHUNK_PX = 512 };
 
 static const uint32_t scene_plasma_stops[PLASMA_PALETTES][PLASMA_STOPS] = {
     {0x0b1030, 0x4b1d8f, 0xd43a7b, 0xff9d4d, 0xffe9a3, 0x2c2a78}, /* dusk */
@@ -14,7 +14,7 @@ static const uint32_t scene_plasma_stops[PLASMA_PALETTES][PLASMA_STOPS] = {
 };
 
 struct scene_plasma_state {
-    uint8_t sine[256]; // 0…255
+    uint16_t sine[PLASMA_SINES]; // 0…1023
     uint32_t colours[PLASMA_COLOURS];
     unsigned palette;
     uint32_t centre_x, centre_y; // phases, 65536 a turn: where a click put the pattern
@@ -33,8 +33,8 @@ static void scene_plasma_colours(struct scene_plasma_state *state)
 static void scene_plasma_init(void *memory, const char *query)
 {
     struct scene_plasma_state *state = memory;
-    for (int i = 0; i < 256; i++)
-        state->sine[i] = (uint8_t)lrintf(127.5f + 127.5f * sinf((float)i * (float)(2 * M_PI / 256)));
+    for (int i = 0; i < PLASMA_SINES; i++)
+        state->sine[i] = (uint16_t)lrintf(511.5f + 511.5f * sinf((float)i * (float)(2 * M_PI / PLASMA_SINES)));
     /* about:plasma?3 begins with another palette, so that a wall of tabs is not all of one colour. */
     state->palette = query[0] >= '0' && query[0] <= '9' ? (unsigned)(query[0] - '0') % PLASMA_PALETTES : 0;
     scene_plasma_colours(state);
@@ -46,7 +46,7 @@ static uint32_t scene_plasma_turn(uint64_t time_ns, uint32_t period_ms)
     return (uint32_t)(time_ns / 1000 % (period_ms * 1000ull) * 65536 / (period_ms * 1000ull));
 }
 
-/* What one frame has in common: phases in units of 65536 a turn, of which the upper byte of 16 bits picks a sine. */
+/* What one frame has in common: phases in units of 65536 a turn, of which the upper ten of 16 bits pick a sine. */
 struct scene_plasma_wave {
     uint32_t step;                      // per pixel
     uint32_t across, down, slant, bend; // moved by time
@@ -58,14 +58,15 @@ struct scene_plasma_wave {
 static void scene_plasma_chunk(const struct scene_plasma_state *state, const struct scene_plasma_wave *wave,
                                const uint16_t *bends, uint8_t *row, int first, int count, uint32_t y_phase)
 {
-    const uint8_t *sine = state->sine;
-    uint32_t row_bend = (uint32_t)sine[(y_phase * 3 / 4 + wave->bend) >> 8 & 255] * 96;
+    const uint16_t *sine = state->sine;
+    uint32_t row_bend = (uint32_t)sine[(y_phase * 3 / 4 + wave->bend) >> 6 & (PLASMA_SINES - 1)] * 24;
     uint32_t across = (uint32_t)first * wave->step + wave->across + row_bend;
     uint32_t slant = ((uint32_t)first * wave->step + y_phase) / 2 + wave->slant;
     uint32_t down = y_phase + wave->down, half = wave->step / 2;
     for (int i = 0; i < count; i++, row += 3, across += wave->step, slant += half) {
-        unsigned level = sine[across >> 8 & 255] + sine[(down + bends[i]) >> 8 & 255] + sine[slant >> 8 & 255];
-        scene_canvas_put(row, state->colours[(level + wave->cycle) % PLASMA_COLOURS]);
+        unsigned level = sine[across >> 6 & (PLASMA_SINES - 1)] + sine[(down + bends[i]) >> 6 & (PLASMA_SINES - 1)] +
+                         sine[slant >> 6 & (PLASMA_SINES - 1)];
+        scene_canvas_put(row, state->colours[(level / 4 + wave->cycle) % PLASMA_COLOURS]);
     }
 }
 
@@ -88,8 +89,9 @@ static void scene_plasma_paint(void *memory, const struct scene_frame *frame, st
         uint16_t bends[PLASMA_CHUNK_PX];
         int count = canvas->width_px - first < PLASMA_CHUNK_PX ? canvas->width_px - first : PLASMA_CHUNK_PX;
         for (int i = 0; i < count; i++)
-            bends[i] =
-                (uint16_t)(state->sine[((uint32_t)(first + i) * wave.step * 2 / 3 - wave.bend) >> 8 & 255] * 128);
+            bends[i] = (uint16_t)(state->sine[((uint32_t)(first + i) * wave.step * 2 / 3 - wave.bend) >> 6 &
+                                              (PLASMA_SINES - 1)] *
+                                  32);
         for (int y = 0; y < canvas->height_px; y++)
             scene_plasma_chunk(state, &wave, bends, scene_canvas_row(canvas, y) + (size_t)first * 3, first, count,
                                (uint32_t)y * wave.step);
