@@ -42,10 +42,12 @@ static const struct {
 
 static int viewer_table_title_columns(int columns)
 {
+    int left = columns - 6;
+
     for (int i = 0; i < COLUMN_COUNT; i++)
         if (columns >= viewer_columns[i].from_columns)
-            columns -= viewer_columns[i].columns;
-    return columns - 6;
+            left -= viewer_columns[i].columns;
+    return left;
 }
 
 static void viewer_format_column(enum viewer_column column, const struct viewer_row *row, char *out, size_t out_size)
