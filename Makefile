@@ -11,7 +11,7 @@ CC := cc
 endif
 
 VARIANT := $(if $(FUZZ),fuzz,$(if $(SANITIZE),sanitize,$(if $(COVERAGE),coverage,release)))
-B ?= build/$(VARIANT)
+B := build/$(VARIANT)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
