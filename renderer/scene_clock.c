@@ -6,7 +6,7 @@
 
 #include "renderer/scene.h"
 
-static const int64_t CLOCK_SECOND_NS = 1000000000;
+static const int64_t CLOCK_SECOND_NS = 1000000000, CLOCK_LATEST_S = 8000000000; // in the year 2223
 /* Further apart than this, and the wall clock was set or the scene began anew. */
 static const int64_t CLOCK_DRIFT_NS = 1500000000;
 
@@ -32,7 +32,8 @@ static void scene_clock_init(void *memory, const char *query)
     struct scene_clock_state *state = memory;
     if (strncmp(query, "at=", 3) == 0) {
         state->fixed = state->started = true;
-        state->begin_ns = strtoll(query + 3, NULL, 10) % 100000000000 * CLOCK_SECOND_NS / 10 * 10;
+        int64_t seconds = strtoll(query + 3, NULL, 10);
+        state->begin_ns = (seconds < 0 || seconds > CLOCK_LATEST_S ? 0 : seconds) * CLOCK_SECOND_NS;
     }
 }
 

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "renderer/scene.h"
 
@@ -26,14 +27,22 @@ static void scene_testcard_bars(const struct scene_canvas *canvas, int top, int 
     }
 }
 
+/* Copies the first of some equal rows into the others: rows are cheap to write, columns are not. */
+static void scene_testcard_repeat(const struct scene_canvas *canvas, int top, int bottom, int every)
+{
+    for (int y = top + every; y < bottom; y++)
+        memcpy(scene_canvas_row(canvas, y), scene_canvas_row(canvas, y - every), (size_t)canvas->width_px * 3);
+}
+
 static void scene_testcard_ramps(const struct scene_canvas *canvas, int top, int bottom)
 {
     static const uint32_t ends[] = {0xffffff, 0xff0000, 0x00ff00, 0x0000ff};
     for (int i = 0; i < 4; i++) {
         int from = top + (bottom - top) * i / 4, to = top + (bottom - top) * (i + 1) / 4;
-        for (int x = 0; x < canvas->width_px; x++)
-            scene_canvas_rect(canvas, x, from, 1, to - from,
-                              scene_canvas_mix(0, ends[i], (unsigned)((int64_t)x * 256 / canvas->width_px)));
+        for (int x = 0; from < to && x < canvas->width_px; x++)
+            scene_canvas_put(scene_canvas_row(canvas, from) + (size_t)x * 3,
+                             scene_canvas_mix(0, ends[i], (unsigned)((int64_t)x * 256 / canvas->width_px)));
+        scene_testcard_repeat(canvas, from, to, 1);
     }
 }
 
@@ -41,11 +50,14 @@ static void scene_testcard_ramps(const struct scene_canvas *canvas, int top, int
 static void scene_testcard_stripes(const struct scene_canvas *canvas, int top, int bottom)
 {
     int half = canvas->width_px / 2;
-    scene_canvas_rect(canvas, 0, top, canvas->width_px, bottom - top, 0x000000);
-    for (int x = 0; x < half; x += 2)
-        scene_canvas_rect(canvas, x, top, 1, bottom - top, 0xffffff);
-    for (int y = top; y < bottom; y += 2)
-        scene_canvas_rect(canvas, half, y, canvas->width_px - half, 1, 0xffffff);
+    for (int y = top; y < bottom && y < top + 2; y++) {
+        scene_canvas_rect(canvas, 0, y, canvas->width_px, 1, 0x000000);
+        for (int x = 0; x < half; x += 2)
+            scene_canvas_rect(canvas, x, y, 1, 1, 0xffffff);
+        if (y == top)
+            scene_canvas_rect(canvas, half, y, canvas->width_px - half, 1, 0xffffff);
+    }
+    scene_testcard_repeat(canvas, top, bottom, 2);
 }
 
 /* A line of figures that change with every frame, on a ground of its own. */

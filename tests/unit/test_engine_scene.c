@@ -157,21 +157,40 @@ static void assert_damage_is_truthful(const struct scene *scene, const struct en
         }
 }
 
+/* How many of so many frames claimed less than everything. */
+static unsigned check_damage(const struct scene *scene, uint32_t width_px, uint32_t height_px, uint32_t frames)
+{
+    unsigned partial = 0;
+    struct engine_document *document = open_scene(scene);
+    struct sheet sheets[2] = {sheet_make(width_px, height_px, 1, 0), sheet_make(width_px, height_px, 1, 0)};
+    assert_int_equal(paint(document, &sheets[1], 0).count, 0);
+    for (uint32_t sequence = 1; sequence < frames; sequence++) {
+        struct engine_damage damage = paint(document, &sheets[sequence % 2 == 0], sequence);
+        assert_damage_is_truthful(scene, &damage, &sheets[sequence % 2], &sheets[sequence % 2 == 0]);
+        partial += damage.count > 0;
+    }
+    free(sheets[0].memory);
+    free(sheets[1].memory);
+    engine_scene.close(document);
+    return partial;
+}
+
 static void reports_every_changed_pixel_as_damage(void **state)
 {
     (void)state;
     for (const struct scene *const *scene = scene_list; *scene; scene++) {
-        struct engine_document *document = open_scene(*scene);
-        struct sheet sheets[2] = {sheet_make(333, 222, 1, 0), sheet_make(333, 222, 1, 0)};
-        assert_int_equal(paint(document, &sheets[1], 0).count, 0);
-        for (uint32_t sequence = 1; sequence < 150; sequence++) {
-            struct engine_damage damage = paint(document, &sheets[sequence % 2 == 0], sequence);
-            assert_damage_is_truthful(*scene, &damage, &sheets[sequence % 2], &sheets[sequence % 2 == 0]);
-        }
-        free(sheets[0].memory);
-        free(sheets[1].memory);
-        engine_scene.close(document);
+        check_damage(*scene, 333, 222, 150);
+        check_damage(*scene, 71, 250, 90);
+        check_damage(*scene, 700, 510, 40);
     }
+}
+
+static void reports_less_than_everything_where_little_moves(void **state)
+{
+    static const struct scene *const calm[] = {&scene_bounce, &scene_clock, &scene_life, &scene_testcard, &scene_blank};
+    (void)state;
+    for (size_t i = 0; i < sizeof(calm) / sizeof(*calm); i++)
+        assert_true(check_damage(calm[i], 320, 240, 100) > 90);
 }
 
 static void calls_everything_damaged_after_a_change_of_size(void **state)
@@ -342,6 +361,27 @@ static void keeps_little_for_a_document(void **state)
         assert_true((*scene)->state_bytes <= 64 * 1024);
 }
 
+static void takes_any_question_mark_for_what_it_is_worth(void **state)
+{
+    static const char *const urls[] = {"about:clock?at=99999999999999999999",
+                                       "about:clock?at=-7",
+                                       "about:clock?at=",
+                                       "about:plasma?9",
+                                       "about:plasma?\xff",
+                                       "about:life?seed",
+                                       "about:bounce?b#c",
+                                       "about:?"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+        struct engine_document *document = open_url(urls[i]);
+        struct sheet sheet = sheet_make(90, 60, 0, 0);
+        paint(document, &sheet, 0);
+        paint(document, &sheet, 9);
+        free(sheet.memory);
+        engine_scene.close(document);
+    }
+}
+
 static void shows_the_hour_it_is_given(void **state)
 {
     (void)state;
@@ -368,6 +408,7 @@ int main(void)
         cmocka_unit_test(paints_every_scene_at_any_size_and_stride_within_its_buffer),
         cmocka_unit_test(paints_over_whatever_the_buffer_held),
         cmocka_unit_test(reports_every_changed_pixel_as_damage),
+        cmocka_unit_test(reports_less_than_everything_where_little_moves),
         cmocka_unit_test(calls_everything_damaged_after_a_change_of_size),
         cmocka_unit_test(moves_exactly_those_scenes_that_say_they_are_animated),
         cmocka_unit_test(answers_keys_and_pointer_in_every_animated_scene),
@@ -377,6 +418,7 @@ int main(void)
         cmocka_unit_test(leaves_files_and_other_schemes_to_other_engines),
         cmocka_unit_test(has_one_page_and_no_other),
         cmocka_unit_test(keeps_little_for_a_document),
+        cmocka_unit_test(takes_any_question_mark_for_what_it_is_worth),
         cmocka_unit_test(shows_the_hour_it_is_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
