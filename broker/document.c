@@ -149,7 +149,7 @@ static enum document_problem open_about(struct document *document, const char *l
     if (location[strlen("about:")] == '\0' || strlen(location) > LIMIT_URL_BYTES)
         return DOCUMENT_NO_SUCH_PAGE;
     document->is_about = true;
-    snprintf(document->identity, sizeof document->identity, "%s", location);
+    snprintf(document->identity, sizeof document->identity, "%.*s", (int)sizeof document->identity - 1, location);
     return DOCUMENT_OK;
 }
 

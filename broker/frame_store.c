@@ -126,8 +126,8 @@ int frame_store_resize(struct frame_store *store, const struct frame_geometry *g
 {
     if (!frame_geometry_is_valid(geometry))
         return -EOVERFLOW;
-    struct frame_memory *memory;
-    int fd;
+    struct frame_memory *memory = NULL;
+    int fd = -1;
     int error = memory_create(geometry, &memory, &fd);
     if (error < 0)
         return error;

@@ -1,4 +1,5 @@
-/* Crashes beside painting neighbours: frames they lose, and how soon the broker knows. Memory of idle renderers. Many tabs. */
+/* Crashes beside painting neighbours: frames they lose, and how soon the broker knows. Memory of idle renderers. Many
+ * tabs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +10,8 @@ enum { NEIGHBOURS = 4, CRASHES = 20, TABS = 100, FPS = 60 };
 
 static void animate(struct bench_tab *tab, uint32_t width, uint32_t height, uint32_t fps)
 {
-    const struct tab_view view = {.width_px = width,
-                                  .height_px = height,
-                                  .scale_x = 1,
-                                  .scale_y = 1,
-                                  .frames_per_second = fps};
+    const struct tab_view view = {
+        .width_px = width, .height_px = height, .scale_x = 1, .scale_y = 1, .frames_per_second = fps};
     int error;
     tab_paint(tab->tab, &view, &error);
 }
@@ -55,7 +53,8 @@ static void crash_beside(void)
     }
     bench_title("Crashes beside painting neighbours (tests/bench/bench_neighbours.c)");
     bench_row("frames the neighbours lost", (double)lost, "", "(target: 0)");
-    bench_row("frames a second each neighbour painted meanwhile", (double)painted / NEIGHBOURS / seconds, "", "(of 60)");
+    bench_row("frames a second each neighbour painted meanwhile", (double)painted / NEIGHBOURS / seconds, "",
+              "(of 60)");
     bench_row("order to crash, to the broker's \"crashed\", median", bench_median(&noticed), "ms",
               "(target: under 1, from the fault)");
     broker_destroy(broker);

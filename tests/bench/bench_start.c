@@ -1,4 +1,5 @@
-/* What a new tab costs: from the spare, from the warm zygote with every layer on; bwrap in the same run for comparison. */
+/* What a new tab costs: from the spare, from the warm zygote with every layer on; bwrap in the same run for comparison.
+ */
 #include <stdio.h>
 
 #include "tests/support/bench.h"

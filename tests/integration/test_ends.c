@@ -1,4 +1,5 @@
-/* Every end of the taxonomy, reached in a real renderer by the real program, told by its name, its code and its report. */
+/* Every end of the taxonomy, reached in a real renderer by the real program, told by its name, its code and its report.
+ */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -139,8 +140,16 @@ static bool children_are_gone(void *userdata)
 static void start_hanging(void **state, struct running *running, const char *crash_kind)
 {
     char out[SCRATCH_PATH], err[SCRATCH_PATH];
-    const char *argv[] = {"bulkhead", "render", document_path("sample.pdf"), "-o", scratch_path(state, "%d.png", out),
-                          "--crash-test", crash_kind, "--timeout", "60", NULL};
+    const char *argv[] = {"bulkhead",
+                          "render",
+                          document_path("sample.pdf"),
+                          "-o",
+                          scratch_path(state, "%d.png", out),
+                          "--crash-test",
+                          crash_kind,
+                          "--timeout",
+                          "60",
+                          NULL};
     running->pid = process_start(argv, scratch_path(state, "stderr", err), &running->out_fd);
     assert_true(process_wait_until(has_children, running, 20000));
 }
@@ -180,8 +189,18 @@ static void a_trace_stays_valid_when_the_broker_is_killed(void **state)
     char out[SCRATCH_PATH], trace[SCRATCH_PATH];
     size_t bytes = 0;
     scratch_path(state, "trace.json", trace);
-    const char *argv[] = {"bulkhead", "render", document_path("sample.pdf"), "-o", scratch_path(state, "%d.png", out),
-                          "--crash-test", "hang", "--timeout", "60", "--trace", trace, NULL};
+    const char *argv[] = {"bulkhead",
+                          "render",
+                          document_path("sample.pdf"),
+                          "-o",
+                          scratch_path(state, "%d.png", out),
+                          "--crash-test",
+                          "hang",
+                          "--timeout",
+                          "60",
+                          "--trace",
+                          trace,
+                          NULL};
     running.pid = process_start(argv, NULL, &running.out_fd);
     assert_true(process_wait_until(has_children, &running, 20000));
     char *text = NULL;
@@ -219,8 +238,8 @@ static void a_missing_layer_is_named_and_required_ones_refuse(void **state)
     assert_non_null(strstr(result.err, "landlock"));
     process_result_free(&result);
     unlink(out);
-    RUN(&result, NULL, "bulkhead", "render", document_path("sample.png"), "-o", out, "--without", "seccomp", "--require",
-        "seccomp");
+    RUN(&result, NULL, "bulkhead", "render", document_path("sample.png"), "-o", out, "--without", "seccomp",
+        "--require", "seccomp");
     assert_int_equal(result.exit_code, EXIT_CODE_LAYER_MISSING);
     assert_non_null(strstr(result.err, "seccomp"));
     assert_false(scratch_exists(out));

@@ -24,7 +24,8 @@ static void expect(struct process_result *result, int code, const char *what)
 {
     assert_false(result->timed_out);
     if (result->exit_code != code || (what != NULL && strstr(result->err, what) == NULL))
-        print_message("expected %d \"%s\", got %d:\n%s\n", code, what != NULL ? what : "", result->exit_code, result->err);
+        print_message("expected %d \"%s\", got %d:\n%s\n", code, what != NULL ? what : "", result->exit_code,
+                      result->err);
     assert_int_equal(result->exit_code, code);
     if (what != NULL)
         assert_non_null(strstr(result->err, what));
@@ -37,10 +38,10 @@ static const struct format_case {
     const char *file, *format;
     unsigned pages;
 } formats[] = {
-    {"sample.pdf", "PDF", 3},   {"sample.epub", "EPUB", 0},  {"sample.xps", "XPS", 1},   {"sample.cbz", "CBZ", 0},
-    {"sample.html", "HTML", 0}, {"sample.xhtml", "XHTML", 0}, {"sample.svg", "SVG", 1},   {"sample.png", "PNG", 1},
-    {"sample.jpg", "JPEG", 1},  {"sample.gif", "GIF", 1},    {"sample.tiff", "TIFF", 0}, {"sample.bmp", "BMP", 1},
-    {"sample.jp2", "JPEG 2000", 1}, {"sample.pgm", "PNM", 1}, {"sample.ppm", "PNM", 1}, {"sample.txt", "text", 0},
+    {"sample.pdf", "PDF", 3},       {"sample.epub", "EPUB", 0},   {"sample.xps", "XPS", 1},   {"sample.cbz", "CBZ", 0},
+    {"sample.html", "HTML", 0},     {"sample.xhtml", "XHTML", 0}, {"sample.svg", "SVG", 1},   {"sample.png", "PNG", 1},
+    {"sample.jpg", "JPEG", 1},      {"sample.gif", "GIF", 1},     {"sample.tiff", "TIFF", 0}, {"sample.bmp", "BMP", 1},
+    {"sample.jp2", "JPEG 2000", 1}, {"sample.pgm", "PNM", 1},     {"sample.ppm", "PNM", 1},   {"sample.txt", "text", 0},
 };
 
 static void paints_every_format_and_recognises_it_without_its_name(void **state)

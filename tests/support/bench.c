@@ -179,16 +179,14 @@ static void on_ended(struct tab *tab, const struct exit_report *report, void *us
 void bench_open(struct broker *broker, const char *location, const struct tab_options *options,
                 struct bench_tab *ret_tab)
 {
-    static const struct tab_listener listener = {.state = on_state,
-                                                 .bounds = on_bounds,
-                                                 .frame = on_frame,
-                                                 .failed = on_failed,
-                                                 .ended = on_ended};
+    static const struct tab_listener listener = {
+        .state = on_state, .bounds = on_bounds, .frame = on_frame, .failed = on_failed, .ended = on_ended};
     static const struct tab_options plain = {0};
     *ret_tab = (struct bench_tab){0};
     if (document_open(location, &ret_tab->document) != DOCUMENT_OK)
         fail(location);
-    int error = tab_open(broker, ret_tab->document, options != NULL ? options : &plain, &listener, ret_tab, &ret_tab->tab);
+    int error =
+        tab_open(broker, ret_tab->document, options != NULL ? options : &plain, &listener, ret_tab, &ret_tab->tab);
     if (error < 0)
         fail(strerror(-error));
 }

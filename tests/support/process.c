@@ -140,7 +140,8 @@ void process_run(const char *const *argv, const struct process_options *options,
         assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     else
         in[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int to = options->stdout_path != NULL ? open(options->stdout_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
+    int to =
+        options->stdout_path != NULL ? open(options->stdout_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
     if (options->closes_stdout)
         fd_close(&out[0]);
     signal(SIGPIPE, SIG_IGN);

@@ -12,19 +12,19 @@
 
 struct process_result {
     bool timed_out;
-    int exit_code; // 128 + n when a signal ended it
+    int exit_code;   // 128 + n when a signal ended it
     char *out, *err; // NUL-terminated, owned
     size_t out_bytes, err_bytes;
 };
 
 struct process_options {
-    const char *input;          // for its stdin; NULL = /dev/null
+    const char *input; // for its stdin; NULL = /dev/null
     size_t input_bytes;
     const char *const *environment; // "NAME=value" in addition; NULL-terminated; may be NULL
-    int timeout_ms;             // 0 = 60000
-    bool closes_stdout;         // its stdout is a pipe nobody reads
-    const char *stdout_path;    // its stdout is this file instead of being caught
-    rlim_t file_size_bytes;     // RLIMIT_FSIZE; 0 = as it is
+    int timeout_ms;                 // 0 = 60000
+    bool closes_stdout;             // its stdout is a pipe nobody reads
+    const char *stdout_path;        // its stdout is this file instead of being caught
+    rlim_t file_size_bytes;         // RLIMIT_FSIZE; 0 = as it is
 };
 
 /* argv[0] is a path, or a name below $BULKHEAD_BUILD ("bulkhead"). Fails the test if it cannot be started. */
