@@ -109,20 +109,24 @@ static struct encode_work *take_finished(struct encode *encode)
     return work;
 }
 
-static int on_finished(struct loop_source *source, int fd, uint32_t events, void *userdata)
+static void call_back(struct encode *encode)
 {
-    struct encode *encode = userdata;
-    uint64_t count;
-    (void)source;
-    (void)events;
-    if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-        return -errno;
     struct encode_work *work;
     while ((work = take_finished(encode)) != NULL) {
         encode->pending--;
         encode->done(work->job.userdata, &work->result);
         free(work);
     }
+}
+
+static int on_finished(struct loop_source *source, int fd, uint32_t events, void *userdata)
+{
+    uint64_t count;
+    (void)source;
+    (void)events;
+    if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
+        return -errno;
+    call_back(userdata);
     return 0;
 }
 
@@ -168,13 +172,16 @@ int encode_create(struct loop *loop, unsigned threads, const struct output_guard
     return 0;
 }
 
-static void free_list(struct encode_work *work)
+/* What no thread got to. */
+static void cancel_queue(struct encode *encode)
 {
-    while (work) {
-        struct encode_work *next = work->next;
-        free(work);
-        work = next;
+    while (encode->queue) {
+        struct encode_work *work = encode->queue;
+        encode->queue = work->next;
+        work->result.error = -ECANCELED;
+        append(&encode->finished_end, work);
     }
+    encode->queue_end = &encode->queue;
 }
 
 void encode_destroy(struct encode *encode)
@@ -191,8 +198,8 @@ void encode_destroy(struct encode *encode)
     for (unsigned i = 0; i < encode->thread_count; i++)
         pthread_join(encode->threads[i], NULL);
     loop_source_remove(&encode->source);
-    free_list(encode->queue);
-    free_list(encode->finished);
+    cancel_queue(encode);
+    call_back(encode);
     fd_close(&encode->done_fd);
     fd_close(&encode->cancel_fd);
     pthread_cond_destroy(&encode->wake);

@@ -39,8 +39,8 @@ typedef void (*encode_done_fn)(void *userdata, const struct encode_result *resul
 /* `guard` is borrowed for the pool's life and must not change. 0 or -errno. */
 int encode_create(struct loop *loop, unsigned threads, const struct output_guard *guard, encode_done_fn done,
                   struct encode **ret_encode);
-/* Gives up on what is not finished (nothing of it stays on disk), waits for the threads, calls nobody back. Takes NULL.
- */
+/* Gives up on what is not finished (nothing of it stays on disk) and waits for the threads. Every job that was not yet
+ * called back is now, with -ECANCELED if it was given up. Takes NULL. */
 void encode_destroy(struct encode *encode);
 
 int encode_submit(struct encode *encode, const struct encode_job *job); /* 0 or -ENOMEM */

@@ -128,6 +128,7 @@ enum exit_code exit_code_of_error(Bulkhead__Error__Code code)
     return EXIT_CODE_NOT_RENDERED;
 }
 
+/* The broker killed it: for what? */
 static enum exit_code exit_code_of_kill(enum kill_reason reason)
 {
     switch (reason) {
@@ -143,7 +144,7 @@ static enum exit_code exit_code_of_kill(enum kill_reason reason)
     case KILL_CLOSED:
     case KILL_SHUTDOWN:
     case KILL_CANCELLED:
-        return EXIT_CODE_UNEXPECTED_EXIT;
+        break;
     }
     return EXIT_CODE_UNEXPECTED_EXIT;
 }
@@ -157,8 +158,10 @@ enum exit_code exit_code_of_end(const struct exit_report *report)
         return EXIT_CODE_SANDBOX_VIOLATION;
     case EXIT_CAUSE_OUT_OF_MEMORY:
         return EXIT_CODE_OUT_OF_MEMORY;
-    case EXIT_CAUSE_HUNG:
-        return EXIT_CODE_HUNG;
+    case EXIT_CAUSE_HUNG: /* an answer that did not come: to a ping, in the time for a request, or to the start */
+        return report->kill_reason == KILL_TIMEOUT || report->kill_reason == KILL_START
+                   ? exit_code_of_kill(report->kill_reason)
+                   : EXIT_CODE_HUNG;
     case EXIT_CAUSE_BAD_MESSAGE:
         return EXIT_CODE_BAD_MESSAGE;
     case EXIT_CAUSE_KILLED_BY_BROKER:

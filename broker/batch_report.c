@@ -1,0 +1,177 @@
+#include "broker/batch_report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "broker/cli.h"
+#include "broker/cli_sandbox.h"
+#include "broker/symbolise.h"
+#include "common/text.h"
+
+static const char *message_of(const struct batch_error *error)
+{
+    const struct exit_code_row *row = exit_code_find((int)error->code);
+    return error->message ? error->message : row ? row->meaning : "unknown error";
+}
+
+static void print_way_out(FILE *out, const struct batch_error *error)
+{
+    const char *way_out = batch_error_way_out(error);
+    if (way_out)
+        fprintf(out, " (%s)", way_out);
+    fputc('\n', out);
+}
+
+void batch_report_line(FILE *out, const struct batch_file *file)
+{
+    char name[512];
+    text_escape(name, sizeof(name), file->input, strlen(file->input));
+    fprintf(out, "bulkhead: %s: %s", name, message_of(&file->error));
+    if (file->page_count > 1)
+        fprintf(out, "; %zu of %zu pages were written", file->pages_written, file->page_count);
+    print_way_out(out, &file->error);
+}
+
+void batch_report_start_error(FILE *out, const struct batch_error *error)
+{
+    fprintf(out, "bulkhead: %s", message_of(error));
+    print_way_out(out, error);
+}
+
+static json_t *error_json(const struct batch_error *error)
+{
+    if (error->code == EXIT_CODE_OK)
+        return json_null();
+    const char *way_out = batch_error_way_out(error);
+    return json_pack("{s:i, s:s, s:s, s:s?}", "code", (int)error->code, "name", exit_code_name((int)error->code),
+                     "message", message_of(error), "way_out", way_out);
+}
+
+static json_t *escaped_json(const char *text)
+{
+    char escaped[4096];
+    text_escape(escaped, sizeof(escaped), text, strlen(text));
+    return json_string(escaped);
+}
+
+static json_t *milliseconds(uint64_t microseconds)
+{
+    return json_real((double)microseconds / 1000);
+}
+
+static const char *page_status(enum batch_page_state state)
+{
+    return state == BATCH_PAGE_WRITTEN ? "ok" : "failed";
+}
+
+static json_t *page_json(const struct batch_page *page)
+{
+    json_t *object = json_pack("{s:I, s:s, s:I, s:I, s:o}", "page", (json_int_t)page->page + 1, "status",
+                               page_status(page->state), "width", (json_int_t)page->width_px, "height",
+                               (json_int_t)page->height_px, "error", error_json(&page->error));
+    json_object_set_new(object, "output", page->output ? escaped_json(page->output) : json_null());
+    json_object_set_new(object, "paint_ms", milliseconds(page->paint_us));
+    json_object_set_new(object, "encode_ms", milliseconds(page->encode_ns / 1000));
+    return object;
+}
+
+static json_t *end_json(const struct batch_end *end)
+{
+    json_t *object = json_pack("{s:s, s:s, s:i, s:i}", "cause", exit_cause_name(end->cause), "summary", end->summary,
+                               "renderer", (int)end->renderer_id, "pid", (int)end->pid);
+    bool by_signal = end->wait_code == CLD_KILLED || end->wait_code == CLD_DUMPED;
+    json_object_set_new(object, "page", end->has_page ? json_integer((json_int_t)end->page + 1) : json_null());
+    json_object_set_new(object, "signal", by_signal ? json_string(crash_signal_name(end->wait_status)) : json_null());
+    json_object_set_new(object, "status", by_signal ? json_null() : json_integer(end->wait_status));
+    json_object_set_new(object, "killed_for",
+                        end->kill_reason == KILL_NONE ? json_null() : json_string(kill_reason_name(end->kill_reason)));
+    json_object_set_new(object, "violation",
+                        end->violation == VIOLATION_NONE ? json_null() : json_string(violation_name(end->violation)));
+    return object;
+}
+
+static json_t *grants_json(const struct document *document)
+{
+    json_t *list = json_array();
+    size_t count = 0;
+    const struct document_grant *grants = document ? document_grants(document, &count) : NULL;
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "path", grants[i].path, "status",
+                                              document_grant_status_name(grants[i].status), "size",
+                                              (json_int_t)grants[i].size_bytes));
+    return list;
+}
+
+/* Jansson refuses what JSON cannot say; the codec refuses NaN, so that this is only a safety net. */
+static json_t *number(float value)
+{
+    return isfinite(value) ? json_real((double)value) : json_null();
+}
+
+static void add_info(json_t *object, const struct batch_file *file)
+{
+    const struct tab_info *info = &file->info;
+    json_object_set_new(object, "format", file->has_info ? json_string(info->format) : json_null());
+    json_object_set_new(object, "title", file->has_info ? json_string(info->title) : json_null());
+    json_object_set_new(object, "page_count", file->has_info ? json_integer(info->page_count) : json_null());
+    json_object_set_new(object, "page_width_pt", file->has_info ? number(info->page_width_pt) : json_null());
+    json_object_set_new(object, "page_height_pt", file->has_info ? number(info->page_height_pt) : json_null());
+    json_object_set_new(object, "reflowable", file->has_info ? json_boolean(info->reflowable) : json_null());
+    json_object_set_new(object, "size",
+                        file->document ? json_integer((json_int_t)document_size_bytes(file->document)) : json_null());
+}
+
+static json_t *file_json(const struct batch_file *file)
+{
+    json_t *object = json_object(), *pages = json_array(), *ends = json_array();
+    json_object_set_new(object, "input", escaped_json(file->input));
+    json_object_set_new(object, "status", json_string(file->error.code == EXIT_CODE_OK ? "ok" : "failed"));
+    json_object_set_new(object, "error", error_json(&file->error));
+    add_info(object, file);
+    for (size_t i = 0; i < file->page_count; i++)
+        json_array_append_new(pages, page_json(&file->pages[i]));
+    for (size_t i = 0; i < file->end_count; i++)
+        json_array_append_new(ends, end_json(&file->ends[i]));
+    json_object_set_new(object, "pages", pages);
+    json_object_set_new(object, "end", file->end_count ? end_json(&file->ends[0]) : json_null());
+    json_object_set_new(object, "ends", ends);
+    json_object_set_new(object, "grants", grants_json(file->document));
+    return object;
+}
+
+static json_t *exit_code_json(int code)
+{
+    return json_pack("{s:i, s:s}", "code", code, "name", exit_code_name(code));
+}
+
+json_t *batch_report_json(struct batch *batch, int exit_code, uint64_t elapsed_ns)
+{
+    size_t count;
+    const struct batch_file *files = batch_files(batch, &count);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, file_json(&files[i]));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "version", BULKHEAD_VERSION, "exit", exit_code_json(exit_code),
+                     "error", error_json(batch_start_error(batch)), "sandbox", cli_sandbox_json(batch_broker(batch)),
+                     "elapsed_ms", milliseconds(elapsed_ns / 1000), "files", list);
+}
+
+json_t *batch_report_json_failed(const struct batch_error *error)
+{
+    return json_pack("{s:s, s:o, s:o, s:n, s:[]}", "version", BULKHEAD_VERSION, "exit",
+                     exit_code_json((int)error->code), "error", error_json(error), "sandbox", "files");
+}
+
+int batch_report_print_json(json_t *report, int exit_code)
+{
+    if (!report) {
+        cli_message("no memory for the report");
+        return EXIT_CODE_INTERNAL;
+    }
+    json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(report);
+    fputc('\n', stdout);
+    return cli_finish_stdout(exit_code);
+}

@@ -1,0 +1,22 @@
+/* batch_report.h - what came of a batch, for people (one line an input on stderr) and for programs (--json). */
+#ifndef BULKHEAD_BATCH_REPORT_H
+#define BULKHEAD_BATCH_REPORT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "broker/batch.h"
+
+/* "bulkhead: NAME: what; 2 of 3 pages were written (way out)", for a file that failed. */
+void batch_report_line(FILE *out, const struct batch_file *file);
+/* "bulkhead: why (way out)": no renderer could be had. */
+void batch_report_start_error(FILE *out, const struct batch_error *error);
+
+/* The whole run as one object; NULL without memory. */
+json_t *batch_report_json(struct batch *batch, int exit_code, uint64_t elapsed_ns);
+/* The object of a run that could not begin. */
+json_t *batch_report_json_failed(const struct batch_error *error);
+/* One line on stdout. Takes the object. Returns exit_code, or the code of a stdout that cannot be written. */
+int batch_report_print_json(json_t *report, int exit_code);
+
+#endif

@@ -1,0 +1,108 @@
+#include "broker/cli_sandbox.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* Indexed by layer. `missing` completes "no …"; `without` says what is weaker then. */
+static const struct layer_words {
+    const char *what, *missing, *without;
+} words[] = {
+    [BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE] = {"renderers own nothing outside their user namespace",
+                                                     "user namespace",
+                                                     "renderers are not cut off from this user's rights"},
+    [BULKHEAD__LAYER_FACT__LAYER__MOUNT_NAMESPACE] = {"renderers have mounts of their own", "mount namespace",
+                                                      "renderers are not cut off from the mounts of this host"},
+    [BULKHEAD__LAYER_FACT__LAYER__PID_NAMESPACE] = {"renderers see no other process", "PID namespace",
+                                                    "renderers can see other processes"},
+    [BULKHEAD__LAYER_FACT__LAYER__NET_NAMESPACE] = {"renderers have no network", "network namespace",
+                                                    "only seccomp and Landlock keep renderers off the network"},
+    [BULKHEAD__LAYER_FACT__LAYER__IPC_NAMESPACE] = {"renderers reach no System V or POSIX IPC", "IPC namespace",
+                                                    "only seccomp keeps renderers from IPC of this host"},
+    [BULKHEAD__LAYER_FACT__LAYER__UTS_NAMESPACE] = {"renderers do not see or set the host's name", "UTS namespace",
+                                                    "renderers can learn the host's name"},
+    [BULKHEAD__LAYER_FACT__LAYER__CGROUP_NAMESPACE] = {"renderers do not see the cgroup tree", "cgroup namespace",
+                                                       "renderers can learn their cgroup"},
+    [BULKHEAD__LAYER_FACT__LAYER__EMPTY_ROOT] = {"renderers live in an empty, read-only root", "empty root",
+                                                 "only Landlock and seccomp keep renderers from files"},
+    [BULKHEAD__LAYER_FACT__LAYER__UNPRIVILEGED_ID] = {"renderers run under an id that owns nothing", "unprivileged id",
+                                                      "renderers run under the broker's own id"},
+    [BULKHEAD__LAYER_FACT__LAYER__NO_CAPABILITIES] = {"renderers have no capabilities", "dropping of capabilities",
+                                                      "renderers keep capabilities"},
+    [BULKHEAD__LAYER_FACT__LAYER__NO_NEW_PRIVS] = {"no exec can ever raise a renderer's rights", "no_new_privs",
+                                                   "a set-user-id program could raise a renderer's rights"},
+    [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_FILES] = {"Landlock forbids every file", "Landlock for files",
+                                                     "the empty root and seccomp alone keep renderers from files"},
+    [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_NETWORK] = {"Landlock forbids TCP", "Landlock for the network",
+                                                       "the network namespace and seccomp alone keep renderers off it"},
+    [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_SCOPES] = {"Landlock forbids abstract sockets and signals outwards",
+                                                      "Landlock scopes",
+                                                      "namespaces and seccomp alone stop signals and abstract sockets"},
+    [BULKHEAD__LAYER_FACT__LAYER__RESOURCE_LIMITS] = {"memory, files, processes and file sizes are limited",
+                                                      "resource limits", "a renderer can use up memory"},
+    [BULKHEAD__LAYER_FACT__LAYER__MEMORY_DENY_WRITE_EXECUTE] = {"no memory is both writable and executable",
+                                                                "memory-deny-write-execute",
+                                                                "only seccomp keeps renderers from making code"},
+    [BULKHEAD__LAYER_FACT__LAYER__SPECULATION_CONTROL] = {"speculation is restrained", "speculation control",
+                                                          "renderers may try speculative side channels"},
+    [BULKHEAD__LAYER_FACT__LAYER__NOT_DUMPABLE] = {"nobody can attach to or dump a renderer", "non-dumpable state",
+                                                   "processes of the same id can attach to renderers"},
+    [BULKHEAD__LAYER_FACT__LAYER__CLOSED_FDS] = {"renderers inherit no descriptor but their own",
+                                                 "closing of descriptors",
+                                                 "renderers may hold descriptors of the broker"},
+    [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = {"about twenty system calls, checked by argument; all else kills",
+                                              "seccomp", "renderers may make any system call"},
+};
+
+void cli_sandbox_warn(const struct broker *broker, FILE *out)
+{
+    size_t count;
+    const struct layer_status *layers = broker_layers(broker, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct layer_status *status = &layers[i];
+        if (!status->known || status->in_force)
+            continue;
+        const char *why = status->error ? strerrorname_np(status->error) : NULL;
+        const struct layer_words *layer = &words[status->layer];
+        fprintf(out, "bulkhead: warning: no %s (%s): %s\n", layer->missing,
+                why                   ? why
+                : status->evidence[0] ? status->evidence
+                                      : "switched off",
+                layer->without);
+    }
+}
+
+static json_t *layer_json(const struct layer_status *status)
+{
+    json_t *error = json_null();
+    if (status->error)
+        error = json_string(strerrorname_np(status->error) ? strerrorname_np(status->error) : "unknown");
+    return json_pack("{s:s, s:b, s:o, s:s}", "name", layer_name(status->layer), "in_force", (int)status->in_force,
+                     "error", error, "evidence", status->evidence);
+}
+
+json_t *cli_sandbox_json(const struct broker *broker)
+{
+    size_t count;
+    const struct layer_status *layers = broker_layers(broker, &count);
+    json_t *list = json_array();
+    bool known = false, degraded = false;
+    for (size_t i = 0; i < count; i++) {
+        if (!layers[i].known)
+            continue;
+        known = true;
+        degraded |= !layers[i].in_force;
+        json_array_append_new(list, layer_json(&layers[i]));
+    }
+    return json_pack("{s:b, s:b, s:s, s:o}", "known", (int)known, "degraded", (int)degraded, "engine",
+                     broker_engine_version(broker), "layers", list);
+}
+
+void cli_sandbox_print_layers(FILE *out)
+{
+    fputs("Layers of the sandbox, as --require takes them (comma-separated; \"all\", \"namespaces\" and\n"
+          "\"landlock\" stand for several)\n\n",
+          out);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        fprintf(out, "  %-26s %s\n", layer_name((Bulkhead__LayerFact__Layer)i), words[i].what);
+    fputs("\nA layer this host does not have is named on stderr and in --json; with --require it is an error.\n", out);
+}
