@@ -61,7 +61,7 @@ COMMON_C := $(wildcard common/*.c)
 BROKER_C := $(filter-out broker/main.c,$(wildcard broker/*.c))
 RENDERER_C := $(filter-out renderer/main.c,$(wildcard renderer/*.c))
 DEMO_C := $(wildcard demo/*.c)
-SUPPORT_C := $(filter-out tests/support/replay_main.c,$(wildcard tests/support/*.c))
+SUPPORT_C := $(filter-out %_main.c,$(wildcard tests/support/*.c))
 UNIT_C := $(wildcard tests/unit/*.c)
 INTEGRATION_C := $(wildcard tests/integration/*.c)
 FUZZ_C := $(wildcard tests/fuzz/*.c)
@@ -170,6 +170,14 @@ fuzz-smoke: ## fuzz each target for FUZZ_SECONDS (20) from its corpus
 		build/fuzz/tests/fuzz/$$target -max_total_time=$(or $(FUZZ_SECONDS),20) -max_len=65536 -print_final_stats=0 \
 			-artifact_prefix=build/fuzz/ -verbosity=0 build/fuzz/corpus/$$target tests/fuzz/corpus/$${target#fuzz_} || exit 1; \
 		echo "fuzzed $$target"; done
+
+$(B)/tests/fuzz-corpus: $(B)/tests/support/fuzz_corpus_main.o $(LIB_SUPPORT) $(LIB_COMMON) $(LIB_PROTO)
+	$(call link,$^ $(LIBS_COMMON))
+
+.PHONY: fuzz-corpus
+fuzz-corpus: $(B)/tests/fuzz-corpus ## write the seeds of the fuzz targets anew (after a change of proto/)
+	@mkdir -p tests/fuzz/corpus/codec tests/fuzz/corpus/channel
+	@$< tests/fuzz/corpus
 
 # --- rules ----------------------------------------------------------------------------------------------------------
 $(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h &: proto/%.proto
