@@ -21,10 +21,14 @@ struct scene_clock_state {
     unsigned accent;
 };
 
+/* At scale 1, one below the other: time and date, and with the zone. */
+enum { CLOCK_DATE_PX = 58, CLOCK_TEXT_PX = 76 };
+
 /* Where things go. */
 struct scene_clock_layout {
     float centre_x, centre_y, radius;
-    int text_x, text_y, text_width, text_height, text_scale; // x: middle of the lines
+    int text_x, text_y, text_scale; // x: middle of the lines
+    bool time_only, zone;           // what there is room for
 };
 
 static void scene_clock_init(void *memory, const char *query)
@@ -64,9 +68,12 @@ static struct scene_clock_layout scene_clock_layout(const struct scene_canvas *c
         .text_x = beside ? dial_width + text_width / 2 : width / 2,
         .text_scale = scene_canvas_text_scale(text_width, text_height, 20, 5),
     };
-    layout.text_width = SCENE_TEXT_WIDTH_PX * 22 * layout.text_scale;
-    layout.text_height = 76 * layout.text_scale;
-    layout.text_y = (beside ? 0 : dial_height) + (text_height - layout.text_height) / 2;
+    layout.time_only = text_height < CLOCK_DATE_PX || text_width < 20 * SCENE_TEXT_WIDTH_PX;
+    layout.zone = text_height >= CLOCK_TEXT_PX;
+    int used = layout.time_only ? SCENE_TEXT_HEIGHT_PX
+               : layout.zone    ? CLOCK_TEXT_PX * layout.text_scale
+                                : CLOCK_DATE_PX;
+    layout.text_y = (beside ? 0 : dial_height) + (text_height - used) / 2;
     return layout;
 }
 
@@ -136,18 +143,21 @@ static void scene_clock_text(const struct scene_canvas *canvas, const struct sce
     char line[64];
     scene_clock_date(days, &year, &month, &day);
     snprintf(line, sizeof(line), "%02d:%02d:%02d", (int)(within / 3600), (int)(within / 60 % 60), (int)(within % 60));
-    scene_canvas_text_bold(canvas, layout->text_x - scene_canvas_text_width(line, layout->text_scale * 2) / 2,
-                           layout->text_y, layout->text_scale * 2, 0xffffff, line);
+    int scale = layout->time_only ? 1 : layout->text_scale * 2;
+    scene_canvas_text_bold(canvas, layout->text_x - scene_canvas_text_width(line, scale) / 2, layout->text_y, scale,
+                           0xffffff, line);
+    if (layout->time_only)
+        return;
     snprintf(line, sizeof(line), "%s %04d-%02d-%02d", weekdays[(days % 7 + 7) % 7], year, month, day);
     scene_clock_centred(canvas, layout, layout->text_y + 38 * layout->text_scale, layout->text_scale, 0xaab4cb, line);
+    if (!layout->zone)
+        return;
     if (offset_min == 0)
         snprintf(line, sizeof(line), "UTC");
     else
         snprintf(line, sizeof(line), "UTC%c%02d:%02d", offset_min < 0 ? '-' : '+', abs(offset_min) / 60,
                  abs(offset_min) % 60);
-    if (layout->text_scale > 1 || canvas->height_px > 200)
-        scene_clock_centred(canvas, layout, layout->text_y + 58 * layout->text_scale, layout->text_scale, 0x66718c,
-                            line);
+    scene_clock_centred(canvas, layout, layout->text_y + 58 * layout->text_scale, layout->text_scale, 0x66718c, line);
 }
 
 /* Between two frames of the same second only the second hand moves. */
