@@ -12,6 +12,7 @@ static bool crash_record_is_fatal_signal(int32_t number)
     case SIGFPE:
     case SIGABRT:
     case SIGTRAP:
+    case SIGSYS: /* sent by kill(2): the policy's own comes as CRASH_SYSCALL */
         return true;
     default:
         return false;

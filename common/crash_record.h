@@ -22,7 +22,7 @@ enum {
 
 enum crash_kind {
     CRASH_NONE = 0,
-    CRASH_SIGNAL,        /* SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP */
+    CRASH_SIGNAL,        /* SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, or a SIGSYS not of the policy */
     CRASH_SYSCALL,       /* SIGSYS from the policy: syscall_number and syscall_arguments hold */
     CRASH_OUT_OF_MEMORY, /* an allocation failed for good; the renderer gave up */
     CRASH_STACK_SAMPLE,  /* not an end: the watchdog asked where the engine is */
