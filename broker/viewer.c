@@ -214,8 +214,6 @@ size_t viewer_index(const struct viewer_tab *tab)
 
 int viewer_open(struct viewer *viewer, struct document *document, const struct viewer_place *place, size_t *ret_index)
 {
-    static const struct tab_options options = {0};
-
     if (viewer->count == VIEWER_TABS)
         return -EMFILE;
     struct viewer_tab *tab = calloc(1, sizeof(*tab));
@@ -224,9 +222,11 @@ int viewer_open(struct viewer *viewer, struct document *document, const struct v
     tab->viewer = viewer;
     tab->place = place ? *place : (struct viewer_place){.zoom = 1};
     snprintf(tab->title, sizeof(tab->title), "%s", document_name(document));
+    if (viewer->options->no_files)
+        document_disable_files(document);
     /* In its place before it is opened: callbacks may come at once. */
     viewer->tabs[viewer->count++] = tab;
-    int r = tab_open(viewer->broker, document, &options, &viewer_tab_listener, tab, &tab->tab);
+    int r = tab_open(viewer->broker, document, &viewer->options->tab, &viewer_tab_listener, tab, &tab->tab);
     if (r < 0) {
         viewer->count--;
         free(tab);
@@ -240,7 +240,7 @@ int viewer_open(struct viewer *viewer, struct document *document, const struct v
 /* The same document in a new tab of the broker's, in the same place: for reloading what still lives, and passwords. */
 int viewer_reopen(struct viewer_tab *tab, const char *password)
 {
-    const struct tab_options options = {.password = password};
+    struct tab_options options = tab->viewer->options->tab;
     struct tab *old = tab->tab;
     struct document *document = NULL;
 
@@ -249,6 +249,10 @@ int viewer_reopen(struct viewer_tab *tab, const char *password)
         viewer_say(tab->viewer, "%s: %s", tab->title, document_problem_text(problem));
         return -ENOENT;
     }
+    if (password)
+        options.password = password;
+    if (tab->viewer->options->no_files)
+        document_disable_files(document);
     tab->has_asked = tab->is_scene_running = tab->needs_password = false;
     tab->paint_id = tab->scene_id = tab->measure_id = tab->paints_asked = 0;
     tab->page_width_pt = tab->page_height_pt = 0;

@@ -23,6 +23,8 @@ struct viewer_options {
     bool keep_scenes_running; /* also those out of sight */
     uint32_t scene_frames_per_second;
     uint32_t overview_width_px, overview_height_px; /* frames painted for the overview fit into this; 0 = 480x360 */
+    struct tab_options tab;                         /* for every tab; its strings are borrowed */
+    bool no_files;                                  /* documents may not ask for what lies beside them */
     const char *heading;                            /* borrowed */
 };
 

@@ -1,0 +1,184 @@
+/* main.c - bulkhead-demo: the scripted story, told on a terminal or as plain lines. It checks itself. */
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "broker/exit_codes.h"
+#include "broker/output.h"
+#include "broker/symbolise.h"
+#include "common/clock.h"
+#include "demo/finish.h"
+
+static const char usage[] =
+    "usage: bulkhead-demo [--interactive] [--plain] [--pages DIR] [--out DIR]\n"
+    "  --interactive  stay after the story: switch tabs, scroll, crash, hang, reload (? shows the keys)\n"
+    "  --plain        lines instead of a screen, also on a terminal\n"
+    "  --pages DIR    the demo's documents (default demo/pages)\n"
+    "  --out DIR      where the pictures and the trace go (default demo-out)\n"
+    "Exit code 0: everything happened as told. 1: something did not.\n";
+
+/* A renderer that hangs is to be seen and gone within two seconds, not eight. */
+static const char policy[] = "{\n"
+                             "  \"ping_interval_ms\": 200,\n"
+                             "  \"unresponsive_after_ms\": 700,\n"
+                             "  \"hung_after_ms\": 700\n"
+                             "}\n";
+
+enum { DEMO_MEMORY_BYTES = 256 * 1024 * 1024 };
+
+/* 0, 1 (help was shown), or -EINVAL. */
+static int demo_parse(int argc, char **argv, struct stage_options *options)
+{
+    static const struct option table[] = {
+        {"interactive", no_argument, NULL, 'i'}, {"plain", no_argument, NULL, 'l'},
+        {"pages", required_argument, NULL, 'p'}, {"out", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+        switch (option) {
+        case 'i':
+            options->interactive = true;
+            break;
+        case 'l':
+            options->plain = true;
+            break;
+        case 'p':
+            options->pages_directory = optarg;
+            break;
+        case 'o':
+            options->out_directory = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 1;
+        default:
+            fputs(usage, stderr);
+            return -EINVAL;
+        }
+    }
+    if (optind < argc) {
+        fputs(usage, stderr);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int demo_write_policy(const char *path)
+{
+    struct output *output;
+    int r = output_open(path, NULL, -1, &output);
+
+    if (r == 0) {
+        output_write(output, policy, sizeof(policy) - 1);
+        r = output_commit(output);
+    }
+    return r;
+}
+
+static int demo_prepare(const struct stage_options *options, char *policy_path, char *trace_path, size_t size)
+{
+    int r = mkdir(options->out_directory, 0777) < 0 && errno != EEXIST ? -errno : 0;
+
+    snprintf(policy_path, size, "%s/policy.json", options->out_directory);
+    snprintf(trace_path, size, "%s/trace.json", options->out_directory);
+    if (r == 0)
+        r = demo_write_policy(policy_path);
+    if (r != 0)
+        fprintf(stderr, "bulkhead-demo: cannot write to %s: %s (--out DIR)\n", options->out_directory,
+                strerror(abs(r)));
+    return r;
+}
+
+static void demo_stay(struct stage *stage)
+{
+    stage_heading(stage, "over to you: 1-9 and Tab switch, Enter opens, C H M S misbehave, r reloads, ? help, q quits");
+    while (stage_run(stage, 1000))
+        ;
+}
+
+static void demo_print_end(struct stage *stage, const struct acts_result *result, const char *tables, size_t pictures)
+{
+    struct stat trace = {0};
+    char path[4096];
+
+    printf("\n");
+    for (size_t i = 0; i < result->count; i++)
+        printf("%s\n", result->verdicts[i]);
+    snprintf(path, sizeof(path), "%s/trace.json", stage->options->out_directory);
+    bool traced = stat(path, &trace) == 0 && trace.st_size > 2;
+    printf("\n%s\n%zu pictures and trace.json (%lld bytes; for ui.perfetto.dev or chrome://tracing) in %s\n", tables,
+           pictures, (long long)trace.st_size, stage->options->out_directory);
+    stage->failed_steps += !traced;
+    printf("%s after %.1f s\n",
+           stage->failed_steps ? "NOT everything happened as told:" : "Everything happened as told,",
+           (double)(clock_now_ms() - stage->start_ms) / 1000);
+    if (stage->failed_steps)
+        printf("%u %s not so\n", stage->failed_steps, stage->failed_steps == 1 ? "step was" : "steps were");
+}
+
+static int demo_tell(const struct stage_options *options)
+{
+    struct acts_result result = {0};
+    struct stage stage;
+    char *tables = NULL;
+    size_t pictures = 0;
+
+    int r = stage_open(&stage, options);
+    bool opened = r == 0 && acts_open(&stage);
+    if (opened)
+        acts_misdeeds(&stage, &result);
+    bool complete = opened && result.count == ACTS_MISDEEDS && !stage.is_over;
+    if (complete && options->interactive)
+        demo_stay(&stage);
+    stage_close_terminal(&stage);
+    if (r == 0 && stage.failure == 0) {
+        pictures = finish_write_pictures(&stage);
+        tables = finish_tables(&stage);
+    }
+    int signal_number = stage.broker ? broker_shutdown_signal(stage.broker) : 0;
+    stage_close(&stage);
+    if (tables)
+        demo_print_end(&stage, &result, tables, pictures);
+    free(tables);
+    if (signal_number > 0)
+        return EXIT_CODE_SIGNAL + signal_number;
+    if (stage.failure == -EPERM)
+        return EXIT_CODE_LAYER_MISSING;
+    return complete && stage.failed_steps == 0 ? EXIT_CODE_OK : EXIT_CODE_SOME_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    char policy_path[4096], trace_path[4096];
+    struct stage_options options = {
+        .pages_directory = "demo/pages",
+        .out_directory = "demo-out",
+        .broker =
+            {
+                .policy_path = policy_path,
+                .trace_path = trace_path,
+                .allow_crash_tests = true,
+                .memory_limit_bytes = DEMO_MEMORY_BYTES,
+                .spares = 1,
+                .handle_signals = true,
+            },
+    };
+
+    if (argc == 2 && strcmp(argv[1], SYMBOLISE_ARGUMENT) == 0)
+        return symbolise_child_main();
+    setlocale(LC_CTYPE, "");
+    signal(SIGPIPE, SIG_IGN);
+    int r = demo_parse(argc, argv, &options);
+    if (r != 0)
+        return r < 0 ? EXIT_CODE_USAGE : EXIT_CODE_OK;
+    if (demo_prepare(&options, policy_path, trace_path, sizeof(policy_path)) != 0)
+        return EXIT_CODE_OUTPUT_UNWRITABLE;
+    return demo_tell(&options);
+}
