@@ -1,0 +1,106 @@
+#include "tests/support/closed_child.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "renderer/crash_handler.h"
+#include "renderer/policy.h"
+
+enum { DEADLINE_MS = 20000, EXIT_SETUP_FAILED = 99 };
+
+struct inside {
+    struct closed_child_inside facts;
+    int flags, status;
+    closed_child_fn function;
+    void *argument;
+    pthread_barrier_t ready, closed;
+};
+
+static void *run_in_thread(void *userdata)
+{
+    struct inside *inside = userdata;
+
+    if (!(inside->flags & CLOSED_CHILD_NO_THREAD_INIT) &&
+        crash_handler_thread_init(inside->flags & CLOSED_CHILD_STACK_SAMPLES) < 0)
+        _exit(EXIT_SETUP_FAILED);
+    pthread_barrier_wait(&inside->ready);
+    pthread_barrier_wait(&inside->closed);
+    inside->status = inside->function(&inside->facts, inside->argument);
+    return NULL;
+}
+
+static void __attribute__((noreturn))
+live(struct inside *inside, const struct policy_program *policy, int record_fd, int hint_fd)
+{
+    const struct rlimit no_core = {0, 0};
+    bool threaded = inside->flags & CLOSED_CHILD_SECOND_THREAD;
+    pthread_t thread;
+
+    setrlimit(RLIMIT_CORE, &no_core);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (crash_handler_install(record_fd, hint_fd) < 0 ||
+        crash_handler_thread_init(!threaded && (inside->flags & CLOSED_CHILD_STACK_SAMPLES)) < 0)
+        _exit(EXIT_SETUP_FAILED);
+    pthread_barrier_init(&inside->ready, NULL, 2);
+    pthread_barrier_init(&inside->closed, NULL, 2);
+    if (threaded) {
+        pthread_create(&thread, NULL, run_in_thread, inside);
+        pthread_barrier_wait(&inside->ready);
+    }
+    if (policy != NULL && policy_apply(policy) < 0)
+        _exit(EXIT_SETUP_FAILED);
+    if (!threaded)
+        _exit(inside->function(&inside->facts, inside->argument));
+    pthread_barrier_wait(&inside->closed);
+    pthread_join(thread, NULL);
+    _exit(inside->status);
+}
+
+static void wait_for_end(struct closed_child *child)
+{
+    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, child->pid, 0), .events = POLLIN};
+
+    if (poll(&ended, 1, DEADLINE_MS) == 0) {
+        child->timed_out = true;
+        kill(child->pid, SIGKILL);
+    }
+    close(ended.fd);
+    waitpid(child->pid, &child->status, 0);
+}
+
+void closed_child_run(int flags, closed_child_fn function, void *argument, struct closed_child *ret_child)
+{
+    struct inside inside = {
+        .flags = flags, .function = function, .argument = argument, .facts = {.parent_pid = getpid()}};
+    struct policy_program *policy = NULL;
+    int record_fd = memfd_create("crash-record", MFD_CLOEXEC), hints[2];
+
+    memset(ret_child, 0, sizeof(*ret_child));
+    if (ftruncate(record_fd, CRASH_RECORD_BYTES) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, hints) < 0 ||
+        ((flags & CLOSED_CHILD_POLICY) && policy_compile(POLICY_RENDERER, &policy) < 0))
+        return;
+    inside.facts.record_fd = record_fd;
+    ret_child->pid = fork();
+    if (ret_child->pid == 0)
+        live(&inside, policy, fcntl(record_fd, F_DUPFD_CLOEXEC, 0), hints[1]);
+    close(hints[1]);
+    wait_for_end(ret_child);
+    ret_child->has_record =
+        pread(record_fd, &ret_child->record, sizeof(ret_child->record), 0) == sizeof(ret_child->record) &&
+        crash_record_validate(&ret_child->record);
+    ssize_t hint = recv(hints[0], ret_child->hint, sizeof(ret_child->hint), MSG_DONTWAIT);
+    ret_child->hint_bytes = hint > 0 ? (size_t)hint : 0;
+    close(hints[0]);
+    close(record_fd);
+    policy_free(policy);
+}
