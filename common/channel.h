@@ -54,7 +54,7 @@ struct channel_message {
 int channel_socketpair(int *ret_broker_fd, int *ret_renderer_fd, bool *ret_refuses_fds);
 
 /* Takes fd. The broker side sends ToRenderer and receives ToBroker without fds; the renderer side the reverse.
- * `counters` is borrowed and may be NULL. */
+ * `counters` is borrowed and may be NULL; latency is the receiver's to add, once it has checked sent_ns. */
 int channel_create(int fd, enum channel_side side, struct counters *counters, struct channel **ret_channel);
 /* Closes the socket and drops what is queued. Takes NULL. */
 void channel_destroy(struct channel *channel);
@@ -62,10 +62,12 @@ void channel_destroy(struct channel *channel);
 int channel_fd(const struct channel *channel);
 
 /* Queues one envelope (ToRenderer on the broker's side, ToBroker on the renderer's; sent_ns is filled in here). Takes
- * the fds, on failure too. CHANNEL_OK, CHANNEL_FULL, or -errno (-EMSGSIZE: larger than CHANNEL_MESSAGE_BYTES). */
+ * the fds, on failure too. Bytes and elements beyond limits.h are not clipped here: the peer would call them a
+ * violation. CHANNEL_OK, CHANNEL_FULL, or -errno (-EMSGSIZE: larger than CHANNEL_MESSAGE_BYTES). */
 int channel_send(struct channel *channel, ProtobufCMessage *envelope, int *fds, size_t n_fds);
 
-/* Writes what is queued. CHANNEL_OK when all is written (or the peer is gone: receive will tell), CHANNEL_PENDING, or -errno. */
+/* Writes what is queued. CHANNEL_OK when all is written (or the peer is gone: receive will tell), CHANNEL_PENDING, or
+ * -errno (-ETOOMANYREFS, -EPERM: the kernel will not carry these fds to this peer; what was queued stays queued). */
 int channel_flush(struct channel *channel);
 bool channel_wants_flush(const struct channel *channel);
 

@@ -1,7 +1,8 @@
 /* counters.h - messages, bytes, fds, drops and latency, for each message type and direction of one channel (or a sum).
  *
  * Plain memory, no locks: owned by whoever owns the channel. Latency is a log-linear histogram (8 steps an octave, 1 us
- * to 64 s; after HdrHistogram, https://hdrhistogram.org), so a percentile is exact to 12.5 % and a histogram can be added up.
+ * to 64 s; after HdrHistogram, https://hdrhistogram.org), so a percentile is exact to 12.5 % and a histogram can be
+ * added up.
  */
 #ifndef BULKHEAD_COUNTERS_H
 #define BULKHEAD_COUNTERS_H

@@ -31,14 +31,14 @@ enum crash_kind {
 struct crash_record {
     uint64_t magic; /* written last */
     uint32_t version;
-    uint32_t kind; /* enum crash_kind */
+    uint32_t kind;        /* enum crash_kind */
     int32_t signal, code; /* si_signo, si_code */
     uint64_t fault_address;
     int32_t syscall_number;
     uint32_t syscall_arch; /* AUDIT_ARCH_* */
     uint64_t syscall_arguments[6];
     int32_t thread_id;
-    uint32_t frame_count;           /* of `frames`: the bounded frame walk, innermost first, absolute addresses */
+    uint32_t frame_count; /* of `frames`: the bounded frame walk, innermost first, absolute addresses */
     uint64_t frames[CRASH_FRAMES];
     uint64_t instruction_pointer, stack_pointer, frame_pointer;
     uint32_t register_count;
@@ -54,7 +54,8 @@ struct crash_record {
 
 enum { CRASH_RECORD_BYTES = (sizeof(struct crash_record) + 4095) / 4096 * 4096 };
 
-/* Whether the copy is complete and every count, kind and signal is in range; ends note with NUL. Call on a private copy. */
+/* Whether the copy is complete and every count, kind and signal is in range; ends note with NUL. Call on a private
+ * copy. */
 bool crash_record_validate(struct crash_record *record);
 
 const char *crash_kind_name(enum crash_kind kind);
