@@ -23,8 +23,9 @@
 enum {
     /* A peer over its rate is not read for this long; the socket's buffer then makes it wait. */
     THROTTLE_MS = 10,
-    /* Throttled this often in a row it is no burst but a flood: two seconds of it. */
-    THROTTLE_STRIKES = 200,
+    /* Throttled this often without a pause it is no burst but a flood: half a second of it, before the unread pongs
+     * behind it can make the peer look hung. */
+    THROTTLE_STRIKES = 50,
     /* A closed channel with a living process behind it: the time it has to die by itself. */
     LINGER_MS = 1000,
 };
@@ -180,6 +181,8 @@ static bool take_token(struct peer *peer)
     peer->tokens += (double)(now - peer->tokens_at_ns) * rate / 1e9;
     if (peer->tokens > rate)
         peer->tokens = rate;
+    if (peer->tokens > rate / 2)
+        peer->strikes = 0; /* quiet for half a second's worth: that was a burst */
     peer->tokens_at_ns = now;
     peer->tokens -= 1;
     return peer->tokens >= 0;
@@ -245,8 +248,7 @@ static bool read_messages(struct peer *peer, unsigned most)
         if (result == CHANNEL_END || result < 0)
             channel_over(peer);
         if (violation != VIOLATION_NONE) {
-            log_write(LOG_WARNING, "%s pid=%d violation=\"%s\"", peer->label, (int)peer->pid,
-                      violation_name(violation));
+            log_write(LOG_INFO, "%s pid=%d violation=\"%s\"", peer->label, (int)peer->pid, violation_name(violation));
             peer_kill(peer, KILL_BAD_MESSAGE, violation);
             break;
         }
@@ -254,8 +256,6 @@ static bool read_messages(struct peer *peer, unsigned most)
             throttle(peer);
             break;
         }
-        if (result == CHANNEL_OK && peer->tokens > 0)
-            peer->strikes = 0;
     }
     return leave(peer);
 }

@@ -79,7 +79,7 @@ static void condemn(struct renderer *renderer, enum kill_reason reason)
 {
     if (renderer->fatal != NULL || peer_is_killed(renderer->peer))
         return;
-    log_write(LOG_WARNING, "renderer=%u pid=%d condemned=\"%s\"", renderer->id, (int)peer_pid(renderer->peer),
+    log_write(LOG_INFO, "renderer=%u pid=%d condemned=\"%s\"", renderer->id, (int)peer_pid(renderer->peer),
               kill_reason_name(reason));
     if (renderer->state == RENDERER_STARTING || peer_signal(renderer->peer, SIGUSR2) < 0)
         renderer_kill(renderer, reason, VIOLATION_NONE); /* no handler yet: the signal itself would be its end */
@@ -177,8 +177,7 @@ static void finish(struct renderer *renderer, const struct peer_end *end)
     };
     exit_report_fill(&report, &facts);
     report.reported_ns = clock_now_ns();
-    log_write(report.cause == EXIT_CAUSE_CLEAN ? LOG_INFO : LOG_WARNING, "renderer=%u pid=%d end=\"%s\"",
-              report.renderer_id, (int)report.pid, report.summary);
+    log_write(LOG_INFO, "renderer=%u pid=%d end=\"%s\"", report.renderer_id, (int)report.pid, report.summary);
     renderer->state = RENDERER_ENDING;
     const struct renderer_client *client = renderer->client;
     renderer->client = NULL;

@@ -23,7 +23,7 @@ int scratch_make(void **state)
 int scratch_remove(void **state)
 {
     struct scratch *scratch = *state;
-    char command[128];
+    char command[160];
     snprintf(command, sizeof command, "chmod -R u+rwX %s; rm -rf %s", scratch->directory, scratch->directory);
     int status = system(command);
     free(scratch);

@@ -10,7 +10,7 @@ enum { SCRATCH_PATH = 512 };
 
 /* cmocka setup and teardown: *state is a struct scratch. */
 struct scratch {
-    char directory[64];
+    char directory[40];
 };
 int scratch_make(void **state);
 int scratch_remove(void **state);
