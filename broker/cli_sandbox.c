@@ -63,11 +63,11 @@ void cli_sandbox_warn(const struct broker *broker, FILE *out)
             continue;
         const char *why = status->error ? strerrorname_np(status->error) : NULL;
         const struct layer_words *layer = &words[status->layer];
-        fprintf(out, "bulkhead: warning: no %s (%s): %s\n", layer->missing,
+        fprintf(out, "bulkhead: warning: no %s (%s): %s [%s]\n", layer->missing,
                 why                   ? why
                 : status->evidence[0] ? status->evidence
                                       : "switched off",
-                layer->without);
+                layer->without, layer_name(status->layer));
     }
 }
 

@@ -1,11 +1,10 @@
 /* encode_image.h - pixels to PNG, PPM or raw bytes, row by row into an output.
  *
  * Pixels may lie in memory that a hostile renderer still writes to: every row is read once (libpng copies it before it
- * filters and compresses), nothing is decided by their values. Safe from any thread.
+ * filters and compresses), and nothing but the choice of a filter depends on their values. Safe from any thread.
  *
- * PNG is written with the SUB filter on every row and zlib's default level and strategy: what MuPDF's own writer does,
- * so that times and sizes compare with `mutool draw` like with like. On rendered pages SUB is within a few per cent of
- * what trying all filters gives, for a quarter of the time.
+ * PNG: zlib's default level and strategy, and no filter for pages, which is what `mutool draw` 1.21 writes, so that
+ * times and sizes compare like with like; the SUB filter for photographs.
  */
 #ifndef BULKHEAD_ENCODE_IMAGE_H
 #define BULKHEAD_ENCODE_IMAGE_H

@@ -187,6 +187,7 @@ enum exit_code exit_code_of_output(int error)
     case EFBIG:
         return EXIT_CODE_DISK_FULL;
     case EPIPE:
+    case EBADF: /* stdout was closed before we were started */
         return EXIT_CODE_OUTPUT_CLOSED;
     case ENOMEM:
         return EXIT_CODE_INTERNAL;

@@ -48,7 +48,9 @@ int main(int argc, char **argv)
     if (!open_standard_fds())
         return EXIT_CODE_INTERNAL;
     setlocale(LC_CTYPE, "");
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of the write, not the end of the broker */
+    /* A closed pipe and a file-size limit are errors of the write, not the end of the broker. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (argc < 2) {
         help_print_overview(stderr);
         return EXIT_CODE_USAGE;

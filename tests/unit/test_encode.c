@@ -120,12 +120,9 @@ static void png_holds_the_same_pixels(void **state)
         assert_memory_equal(decoded + y * WIDTH * 3, bench->pixels + y * STRIDE, WIDTH * 3);
 }
 
-/* At level 0 zlib stores: after its two bytes of header and five of the block's, the rows stand as libpng filtered
- * them. */
-static void png_uses_the_sub_filter_on_every_row(void **state)
+/* The rows as libpng filtered them: at level 0 zlib stores, after two bytes of header and five of the block's. */
+static const uint8_t *stored_rows(struct bench *bench, uint8_t *file, size_t room)
 {
-    struct bench *bench = *state;
-    static uint8_t file[65536];
     struct encode_job job = {
         .image = {bench->pixels, WIDTH, HEIGHT, STRIDE},
         .options = {ENCODE_PNG, 0, 96},
@@ -135,16 +132,37 @@ static void png_uses_the_sub_filter_on_every_row(void **state)
     assert_int_equal(encode_submit(bench->encode, &job), 0);
     wait_for(bench, 1);
     FILE *in = fopen(path_of(bench, 0, "png"), "r");
-    size_t size = fread(file, 1, sizeof(file), in);
+    size_t size = fread(file, 1, room, in);
     fclose(in);
     uint8_t *idat = memmem(file, size, "IDAT", 4);
     assert_non_null(idat);
     assert_true(idat + 4 + 7 + (WIDTH * 3 + 1) * HEIGHT <= file + size);
+    return idat + 4 + 7;
+}
+
+static void photographs_get_the_sub_filter(void **state)
+{
+    struct bench *bench = *state;
+    static uint8_t file[65536];
+    const uint8_t *rows = stored_rows(bench, file, sizeof(file));
     for (size_t y = 0; y < HEIGHT; y++) {
-        const uint8_t *row = idat + 4 + 7 + y * (WIDTH * 3 + 1), *pixels = bench->pixels + y * STRIDE;
+        const uint8_t *row = rows + y * (WIDTH * 3 + 1), *pixels = bench->pixels + y * STRIDE;
         assert_int_equal(row[0], 1);
         assert_int_equal(row[1], pixels[0]);
         assert_int_equal(row[4], (uint8_t)(pixels[3] - pixels[0]));
+    }
+}
+
+static void pages_of_text_get_no_filter(void **state)
+{
+    struct bench *bench = *state;
+    static uint8_t file[65536];
+    memset(bench->pixels, 255, sizeof(bench->pixels));
+    memset(bench->pixels + 30, 0, 12);
+    const uint8_t *rows = stored_rows(bench, file, sizeof(file));
+    for (size_t y = 0; y < HEIGHT; y++) {
+        assert_int_equal(rows[y * (WIDTH * 3 + 1)], 0);
+        assert_memory_equal(rows + y * (WIDTH * 3 + 1) + 1, bench->pixels + y * STRIDE, WIDTH * 3);
     }
 }
 
@@ -256,7 +274,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(png_holds_the_same_pixels, setup, teardown),
-        cmocka_unit_test_setup_teardown(png_uses_the_sub_filter_on_every_row, setup, teardown),
+        cmocka_unit_test_setup_teardown(photographs_get_the_sub_filter, setup, teardown),
+        cmocka_unit_test_setup_teardown(pages_of_text_get_no_filter, setup, teardown),
         cmocka_unit_test_setup_teardown(ppm_and_raw_hold_rows_without_padding, setup, teardown),
         cmocka_unit_test_setup_teardown(one_thread_keeps_the_order, setup_one_thread, teardown),
         cmocka_unit_test_setup_teardown(several_threads_finish_everything, setup, teardown),
