@@ -434,6 +434,9 @@ int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_
         fd_close_many(fds, n_fds);
         return 0; /* its end is on the way and will be told */
     }
+    /* Few messages with fds can be queued; a zygote that is still starting reads none of them, but the socket does. */
+    if (n_fds > 0)
+        channel_flush(peer->channel);
     int result = channel_send(peer->channel, &envelope->base, fds, n_fds);
     if (result == CHANNEL_FULL) {
         peer_kill(peer, KILL_BAD_MESSAGE, VIOLATION_NOT_READING);
