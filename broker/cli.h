@@ -41,14 +41,15 @@ enum {
 
 /* The common options' part of a help text. */
 #define CLI_COMMON_HELP                                                                                                \
-    "  --timeout SECONDS     give up on a page, or on opening a document, that takes longer (default 30)\n"            \
-    "  --memory SIZE         memory one renderer may use: 512M, 2G (default 1G)\n"                                     \
-    "  --require LAYER,...   refuse to start without these sandbox layers; \"all\" for every one\n"                    \
-    "                        (bulkhead help layers lists them)\n"                                                      \
-    "  --policy FILE         the broker's limits, as a JSON object (bulkhead help policy)\n"                           \
-    "  --trace FILE          write a trace for chrome://tracing, Perfetto or Speedscope\n"                             \
-    "  --log LEVEL           debug, info, warning (default), error or none, on stderr\n"                               \
-    "  -h, --help            this text\n"
+    "      --timeout SECONDS     give up on a page, or on opening a document, that takes longer\n"                     \
+    "                            (30)\n"                                                                               \
+    "      --memory SIZE         memory one renderer may use: 512M, 2G (default 1G)\n"                                 \
+    "      --require LAYER,...   refuse to start without these sandbox layers; \"all\" for every one\n"                \
+    "                            (bulkhead help layers lists them)\n"                                                  \
+    "      --policy FILE         the broker's limits as a JSON object (bulkhead help policy)\n"                        \
+    "      --trace FILE          write a trace for chrome://tracing, Perfetto or Speedscope\n"                         \
+    "      --log LEVEL           debug, info, warning (default), error or none, on stderr\n"                           \
+    "  -h, --help                this text\n"
 
 struct cli_common {
     struct broker_options broker; /* strings point into argv */

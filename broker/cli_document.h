@@ -25,11 +25,12 @@ enum {
 /* clang-format on */
 
 #define CLI_DOCUMENT_HELP                                                                                              \
-    "  --password-file FILE  the first line of FILE is the password of encrypted documents\n"                          \
-    "  --layout WxH          page size in points for formats that reflow: HTML, EPUB, text (450x600)\n"                \
-    "  --em PT               font size in points for them (12)\n"                                                      \
-    "  --no-files            documents may not ask for style sheets and images beside them\n"                          \
-    "  -j, --jobs N          renderers at work at once (default: one a processor)\n"
+    "      --password-file FILE  the first line of FILE is the password of encrypted documents\n"                      \
+    "      --layout WxH          page size in points for formats that reflow: HTML, EPUB, text\n"                      \
+    "                            (450x600)\n"                                                                          \
+    "      --em PT               font size in points for them (12)\n"                                                  \
+    "      --no-files            documents may not ask for style sheets and images beside them\n"                      \
+    "  -j, --jobs N              renderers at work at once (default: one a processor)\n"
 
 struct cli_document {
     char *password; /* owned; NULL = none */

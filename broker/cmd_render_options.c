@@ -14,18 +14,20 @@ static const char help[] =
     "Paints pages, each FILE in a sandboxed renderer of its own. Without -o the pages of report.pdf go to\n"
     "report-001.png and so on, in the working directory.\n"
     "\n"
-    "  -o, --output OUT      where to: a file, - for standard output, or a pattern with %d or %03d for the page\n"
-    "                        and %s for the input's name; OUT.png becomes OUT-001.png for several pages\n"
-    "  -p, --pages RANGE     1-3,5 or 7- or -1 (the last) or 5-1 (backwards); default: all\n"
-    "  -r, --dpi N           resolution (default 96)\n"
-    "  -w, --width PX        fit into this width; with --dpi: no wider than this\n"
-    "      --height PX       fit into this height; with --dpi: no higher than this\n"
-    "      --rotate DEGREES  turn clockwise\n"
-    "  -f, --format FORMAT   png, ppm or raw (RGB, 8 bits); default: by the extension of OUT, else png\n"
-    "      --png-level N     0 (fast) to 9 (small); default: zlib's\n" CLI_DOCUMENT_HELP
-    "      --json            the results as a JSON object on standard output\n"
-    "      --progress        say how far it is, also without a terminal\n"
-    "  -q, --quiet           no progress and no summary; errors and warnings only\n" CLI_COMMON_HELP "\n"
+    "  -o, --output OUT          where to: a file, - for standard output, or a pattern with %d or %03d\n"
+    "                            for the page and %s for the input's name; OUT.png becomes OUT-001.png\n"
+    "                            for several pages\n"
+    "  -p, --pages RANGE         1-3,5 or 7- or -1 (the last) or 5-1 (backwards); default: all\n"
+    "  -r, --dpi N               resolution (default 96)\n"
+    "  -w, --width PX            fit into this width; with --dpi: no wider than this\n"
+    "      --height PX           fit into this height; with --dpi: no higher than this\n"
+    "      --rotate DEGREES      turn clockwise\n"
+    "  -f, --format FORMAT       png, ppm or raw (RGB, 8 bits); default: by the extension of OUT, else\n"
+    "                            png\n"
+    "      --png-level N         0 (fast) to 9 (small); default: zlib's\n" CLI_DOCUMENT_HELP
+    "      --json                the results as a JSON object on standard output\n"
+    "      --progress            say how far it is, also without a terminal\n"
+    "  -q, --quiet               no progress and no summary; errors and warnings only\n" CLI_COMMON_HELP "\n"
     "FILE may be - for standard input or an about: page. See also: bulkhead help exit-codes.\n";
 
 enum {
