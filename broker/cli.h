@@ -41,8 +41,7 @@ enum {
 
 /* The common options' part of a help text. */
 #define CLI_COMMON_HELP                                                                                                \
-    "      --timeout SECONDS     give up on a page, or on opening a document, that takes longer\n"                     \
-    "                            (30)\n"                                                                               \
+    "      --timeout SECONDS     give up on a page, or on opening, that takes longer (30)\n"                           \
     "      --memory SIZE         memory one renderer may use: 512M, 2G (default 1G)\n"                                 \
     "      --require LAYER,...   refuse to start without these sandbox layers; \"all\" for every one\n"                \
     "                            (bulkhead help layers lists them)\n"                                                  \

@@ -26,8 +26,7 @@ enum {
 
 #define CLI_DOCUMENT_HELP                                                                                              \
     "      --password-file FILE  the first line of FILE is the password of encrypted documents\n"                      \
-    "      --layout WxH          page size in points for formats that reflow: HTML, EPUB, text\n"                      \
-    "                            (450x600)\n"                                                                          \
+    "      --layout WxH          page size in points for HTML, EPUB and text, which reflow (450x600)\n"                \
     "      --em PT               font size in points for them (12)\n"                                                  \
     "      --no-files            documents may not ask for style sheets and images beside them\n"                      \
     "  -j, --jobs N              renderers at work at once (default: one a processor)\n"

@@ -15,7 +15,7 @@ static const char help[] =
     "\n"
     "Says what each FILE is: format, title, pages, page size, and what it asked for. It is opened in\n"
     "a sandboxed renderer of its own; nothing is painted.\n"
-    "\n" CLI_DOCUMENT_HELP "      --json                  a JSON object on standard output\n" CLI_COMMON_HELP "\n"
+    "\n" CLI_DOCUMENT_HELP "      --json                a JSON object on standard output\n" CLI_COMMON_HELP "\n"
     "FILE may be - for standard input or an about: page. See also: bulkhead help exit-codes.\n";
 
 static const struct option long_options[] = {
