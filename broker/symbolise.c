@@ -24,6 +24,14 @@ enum {
     LINE_BYTES = 1024,
 };
 
+// Before main(): whatever program this file is linked into can also be its own symbolising child. Were it left to each
+// main(), a program that forgot would start itself over, crash its renderers again and start itself again from there.
+static __attribute__((constructor)) void become_child_if_asked(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], SYMBOLISE_ARGUMENT) == 0)
+        exit(symbolise_child_main());
+}
+
 struct symbolise_job {
     struct loop *loop;
     symbolise_fn fn;

@@ -34,7 +34,8 @@ int symbolise_start(struct loop *loop, const struct crash_record *record, const 
 /* Kills the child and frees the job without calling back. Takes NULL. */
 void symbolise_cancel(struct symbolise_job *job);
 
-/* The child's main: reads stdin, writes stdout, returns the exit code. */
+/* The child's main: reads stdin, writes stdout, returns the exit code. Runs by itself, before main(), in any program that
+ * links symbolise_start() and is started with SYMBOLISE_ARGUMENT alone. */
 int symbolise_child_main(void);
 #define SYMBOLISE_ARGUMENT "--symbolise-child"
 

@@ -580,7 +580,7 @@ static void a_record_reads_as_text_of_any_length(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-int main(int argc, char **argv)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(names_function_file_and_line_of_a_real_crash),
@@ -602,8 +602,5 @@ int main(int argc, char **argv)
         TEST(a_record_reads_as_text_of_any_length),
     };
 
-    // The symbolising child is this executable, as it is the broker's in the program.
-    if (argc == 2 && strcmp(argv[1], SYMBOLISE_ARGUMENT) == 0)
-        return symbolise_child_main();
     return cmocka_run_group_tests_name("symbolise", tests, NULL, NULL);
 }
