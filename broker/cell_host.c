@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@
 #include "common/log.h"
 
 /* How the zygote finds its channel: main() of the renderer knows this number. */
-enum { ZYGOTE_CHANNEL_FD = 3 };
+enum { ZYGOTE_CHANNEL_FD = 3, INIT_WAIT_MS = 1000 };
 
 struct cell_host {
     struct broker *broker;
@@ -307,6 +308,15 @@ int cell_host_create(struct broker *broker, const char *renderer_path, const str
     return 0;
 }
 
+/* A killed init ends once every process of its namespace was reaped: bounded, should one of them be unknown to us. */
+static void wait_for_init(struct cell_host *cell)
+{
+    siginfo_t info;
+    struct pollfd fd = {.fd = cell->init_pidfd, .events = POLLIN};
+    if (cell->init_pidfd >= 0 && poll(&fd, 1, INIT_WAIT_MS) > 0)
+        waitid(P_PIDFD, (id_t)cell->init_pidfd, &info, WEXITED | WNOHANG);
+}
+
 void cell_host_destroy(struct cell_host *cell)
 {
     if (cell == NULL)
@@ -317,10 +327,7 @@ void cell_host_destroy(struct cell_host *cell)
         peer_kill(cell->zygote, KILL_SHUTDOWN, VIOLATION_NONE);
         peer_wait_blocking(cell->zygote, 1000);
     }
-    if (cell->init_pidfd >= 0) {
-        siginfo_t info;
-        waitid(P_PIDFD, (id_t)cell->init_pidfd, &info, WEXITED);
-    }
+    wait_for_init(cell);
     loop_source_remove(&cell->init_source);
     fd_close(&cell->init_pidfd);
     peer_destroy(cell->zygote);

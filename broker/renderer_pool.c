@@ -7,12 +7,16 @@
 #include <string.h>
 
 #include "broker/broker.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/loop.h"
 
 enum {
     /* Cells that fail before their first renderer says hello: after so many the host cannot run them. */
     FAILURES_MAX = 3,
+    /* The next cell is started this long after the one of now became of use: not in the way of the first tab, and never
+     * in a run that is over sooner. */
+    STANDBY_AFTER_MS = 400,
 };
 
 struct renderer_entry {
@@ -42,6 +46,8 @@ struct renderer_pool {
     void *userdata;
     struct cell_entry *cells;
     struct cell_host *current; // in cells; NULL while there is none
+    struct cell_host *standby; // in cells; takes over when the current one is retired; NULL while there is none
+    struct loop_source *standby_timer;
     struct renderer_entry *renderers;
     struct renderer_claim *claims; // first come, first served
     struct loop_source *refill_source;
@@ -93,6 +99,17 @@ static void on_cell_forked(struct cell_host *cell, unsigned id, pid_t pid, int e
         renderer_forked(entry->renderer, pid, error);
 }
 
+/* It serves no more; the standby, if there is one, steps up. */
+static void forget_cell(struct renderer_pool *pool, struct cell_host *cell)
+{
+    if (pool->standby == cell)
+        pool->standby = NULL;
+    if (pool->current != cell)
+        return;
+    pool->current = pool->standby;
+    pool->standby = NULL;
+}
+
 static void drop_cell(struct renderer_pool *pool, struct cell_host *cell)
 {
     for (struct cell_entry **link = &pool->cells; *link != NULL; link = &(*link)->next) {
@@ -103,8 +120,7 @@ static void drop_cell(struct renderer_pool *pool, struct cell_host *cell)
         free(entry);
         break;
     }
-    if (pool->current == cell)
-        pool->current = NULL;
+    forget_cell(pool, cell);
     pool->listener->cell_ended(cell, pool->userdata);
     cell_host_destroy(cell);
 }
@@ -150,8 +166,7 @@ static void on_cell_ended(struct cell_host *cell, const char *why, void *userdat
         return;
     }
     log_write(LOG_ERROR, "cell_ended=\"%s\"", why);
-    if (pool->current == cell)
-        pool->current = NULL;
+    forget_cell(pool, cell);
     fail_unborn(pool, cell);
     kill_members(pool, cell);
     cell_host_retire(cell); /* freed when its last renderer was reaped */
@@ -167,7 +182,7 @@ static void on_cell_ended(struct cell_host *cell, const char *why, void *userdat
 static const struct cell_host_listener cell_listener = {
     .ready = on_cell_ready, .forked = on_cell_forked, .ended = on_cell_ended};
 
-static int start_cell(struct renderer_pool *pool)
+static int start_cell(struct renderer_pool *pool, struct cell_host **ret_cell)
 {
     struct cell_entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
@@ -179,8 +194,23 @@ static int start_cell(struct renderer_pool *pool)
     }
     entry->next = pool->cells;
     pool->cells = entry;
-    pool->current = entry->cell;
+    *ret_cell = entry->cell;
     return 0;
+}
+
+static int on_standby_timer(struct loop_source *source, void *userdata)
+{
+    (void)source;
+    struct renderer_pool *pool = userdata;
+    if (pool->standby == NULL && pool->current != NULL && !pool->is_broken)
+        start_cell(pool, &pool->standby); /* without one, a crash waits for a new cell: slower, nothing worse */
+    return 0;
+}
+
+static void start_standby_later(struct renderer_pool *pool)
+{
+    if (pool->standby == NULL)
+        loop_timer_set(pool->standby_timer, clock_now_ms() + STANDBY_AFTER_MS);
 }
 
 static bool is_of_now(const struct renderer_pool *pool, const struct renderer_entry *entry)
@@ -221,6 +251,7 @@ static void on_renderer_idle(struct renderer *renderer, const Bulkhead__Hello *h
     pool->failures = 0;
     serve_claims(pool);
     refill_later(pool);
+    start_standby_later(pool);
 }
 
 static bool is_bad_end(enum exit_cause cause)
@@ -245,8 +276,7 @@ static void retire(struct renderer_pool *pool, struct cell_host *cell)
 {
     if (cell_host_is_retired(cell))
         return;
-    if (pool->current == cell)
-        pool->current = NULL;
+    forget_cell(pool, cell);
     for (struct renderer_entry *entry = pool->renderers; entry != NULL; entry = entry->next)
         if (entry->is_spare && renderer_cell(entry->renderer) == cell)
             renderer_close(entry->renderer, KILL_CLOSED);
@@ -327,7 +357,7 @@ static int refill(struct renderer_pool *pool)
         return 0;
     int error = 0;
     if (pool->current == NULL)
-        error = start_cell(pool);
+        error = start_cell(pool, &pool->current);
     if (error == 0 && !cell_host_is_ready(pool->current))
         return 0; /* on_cell_ready() comes back here */
     unsigned wanted = pool->spares_wanted + count_claims(pool);
@@ -390,7 +420,9 @@ int renderer_pool_create(struct broker *broker, const char *renderer_path, unsig
     pool->listener = listener;
     pool->userdata = userdata;
     pool->next_id = 1;
-    int error = pool->renderer_path == NULL ? -ENOMEM : start_cell(pool);
+    int error = pool->renderer_path == NULL ? -ENOMEM : start_cell(pool, &pool->current);
+    if (error == 0)
+        error = loop_add_timer(broker_loop(broker), on_standby_timer, pool, &pool->standby_timer);
     if (error < 0) {
         renderer_pool_destroy(pool);
         return error;
@@ -405,6 +437,7 @@ void renderer_pool_destroy(struct renderer_pool *pool)
         return;
     pool->is_ending = true;
     loop_source_remove(&pool->refill_source);
+    loop_source_remove(&pool->standby_timer);
     for (struct renderer_entry *entry = pool->renderers; entry != NULL; entry = entry->next)
         renderer_kill(entry->renderer, KILL_SHUTDOWN, VIOLATION_NONE);
     while (pool->renderers != NULL) {
