@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <mupdf/pdf.h>
 
@@ -12,102 +11,9 @@
 #include "renderer/engine_mupdf.h"
 #include "renderer/engine_mupdf_document.h"
 
-enum {
-    /* Of MuPDF's cache (decoded images, fonts, tiles), not of its memory. A decoded A4 scan at 300 dpi takes 26 MB: one
-     * fits with room for what the page shares; more would only keep pages that are not looked at any more. */
-    STORE_BYTES = 48 * 1024 * 1024,
-    /* A broken document warns about every object; the first lines tell what there is to know. */
-    MESSAGES_SHOWN = 24,
-    MESSAGE_BYTES = 200,
-};
-/* No machine has a terabyte for one object: a size like that is damage, and to be ignored as MuPDF ignores damage. */
-static const size_t ABSURD_BYTES = (size_t)1 << 40;
-
-/* Made once by warm_up(), before any fork: an engine's functions have no other place to find them. */
-static struct engine_mupdf_state engine_mupdf_state;
-static fz_context *engine_mupdf_context;
-
-/* MuPDF repeats a refused request after emptying its caches. One that is not repeated was given up on, even where MuPDF
- * goes on without what it wanted: then the picture lacks something, and saying so is better than showing it. */
-static void note_allocation(struct engine_mupdf_state *state, const void *memory, size_t size_bytes)
-{
-    if (state->refused_bytes && state->refused_bytes != size_bytes) {
-        state->missing_bytes = state->refused_bytes;
-        state->refused_bytes = 0;
-    }
-    if (memory)
-        state->refused_bytes = 0;
-    else if (size_bytes < ABSURD_BYTES)
-        state->refused_bytes = size_bytes;
-}
-
-static void *engine_malloc(void *state, size_t size_bytes)
-{
-    void *memory = malloc(size_bytes);
-    note_allocation(state, memory, size_bytes);
-    return memory;
-}
-
-static void *engine_realloc(void *state, void *old, size_t size_bytes)
-{
-    void *memory = realloc(old, size_bytes);
-    note_allocation(state, memory, size_bytes);
-    return memory;
-}
-
-static void engine_free(void *state, void *memory)
-{
-    (void)state;
-    free(memory);
-}
-
-/* One write() a line: no stdio, whose buffers a fork would copy and a crash would lose. */
-static void show_message(struct engine_mupdf_state *state, const char *message)
-{
-    if (state->messages++ >= MESSAGES_SHOWN)
-        return;
-    char line[MESSAGE_BYTES + 64];
-    int length = snprintf(line, sizeof line, "MuPDF: %.*s%s\n", MESSAGE_BYTES, message,
-                          state->messages == MESSAGES_SHOWN ? " (no more of these are shown)" : "");
-    if (write(STDERR_FILENO, line, (size_t)length) < 0)
-        return; /* nobody listens */
-}
-
-static void on_warning(void *state, const char *message)
-{
-    show_message(state, message);
-}
-
-static void on_error(void *state_, const char *message)
-{
-    struct engine_mupdf_state *state = state_;
-    snprintf(state->last_error, sizeof state->last_error, "%s", message);
-    show_message(state, message);
-}
-
 static const char *engine_mupdf_version(void)
 {
     return "MuPDF " FZ_VERSION;
-}
-
-static int engine_mupdf_warm_up(void)
-{
-    if (engine_mupdf_context)
-        return 0;
-    const fz_alloc_context allocator = {&engine_mupdf_state, engine_malloc, engine_realloc, engine_free};
-    fz_context *ctx = fz_new_context(&allocator, NULL, STORE_BYTES);
-    if (!ctx)
-        return -ENOMEM;
-    fz_set_warning_callback(ctx, on_warning, &engine_mupdf_state);
-    fz_set_error_callback(ctx, on_error, &engine_mupdf_state);
-    fz_try(ctx)
-        fz_register_document_handlers(ctx);
-    fz_catch(ctx) {
-        fz_drop_context(ctx);
-        return -ENOMEM;
-    }
-    engine_mupdf_context = ctx;
-    return 0;
 }
 
 static bool engine_mupdf_accepts(const struct engine_source *source)
@@ -141,19 +47,6 @@ static Bulkhead__Error__Code error_code(int caught)
     }
 }
 
-/* True with the error filled if an allocation was given up on since the last call. */
-static bool engine_is_short_of_memory(struct engine_mupdf_state *state, struct engine_error *error)
-{
-    size_t missing = state->refused_bytes ? state->refused_bytes : state->missing_bytes;
-    state->refused_bytes = state->missing_bytes = 0;
-    if (missing == 0)
-        return false;
-    char detail[ENGINE_DETAIL_BYTES];
-    snprintf(detail, sizeof detail, "no memory for %zu bytes", missing);
-    engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, detail);
-    return true;
-}
-
 int engine_mupdf_caught(struct engine_document *document, struct engine_error *error)
 {
 #if FZ_VERSION_MAJOR > 1 || FZ_VERSION_MINOR >= 24
@@ -163,7 +56,7 @@ int engine_mupdf_caught(struct engine_document *document, struct engine_error *e
     int caught = fz_caught(document->ctx);
     const char *message = fz_caught_message(document->ctx);
 #endif
-    if (engine_is_short_of_memory(document->state, error))
+    if (engine_mupdf_context_is_short(document, error))
         return -1;
     return engine_mupdf_fail(error, error_code(caught), message);
 }
@@ -215,29 +108,17 @@ static void open_text(struct engine_document *document)
         fz_rethrow(ctx);
 }
 
-static void open_stream(struct engine_document *document, enum format format)
+static void open_stream(struct engine_document *document)
 {
     fz_context *ctx = document->ctx;
     fz_stream *stream = open_mapping(document);
     fz_try(ctx)
-        document->document = engine_mupdf_files_open_document(ctx, document->host, format_media_type(format), stream);
+        document->document =
+            engine_mupdf_files_open_document(ctx, document->host, format_media_type(document->format), stream);
     fz_always(ctx)
         fz_drop_stream(ctx, stream);
     fz_catch(ctx)
         fz_rethrow(ctx);
-}
-
-/* Much that calls itself XHTML is not well-formed; as HTML it still can be read. */
-static void open_xhtml(struct engine_document *document)
-{
-    bool strict = true;
-    fz_var(strict);
-    fz_try(document->ctx)
-        open_stream(document, FORMAT_XHTML);
-    fz_catch(document->ctx)
-        strict = false;
-    if (!strict)
-        open_stream(document, FORMAT_HTML);
 }
 
 static void open_format(struct engine_document *document)
@@ -249,14 +130,12 @@ static void open_format(struct engine_document *document)
     case FORMAT_TEXT:
         open_text(document);
         return;
-    case FORMAT_XHTML:
-        open_xhtml(document);
-        return;
     case FORMAT_PDF:
     case FORMAT_EPUB:
     case FORMAT_XPS:
     case FORMAT_CBZ:
     case FORMAT_HTML:
+    case FORMAT_XHTML:
     case FORMAT_PNG:
     case FORMAT_JPEG:
     case FORMAT_GIF:
@@ -264,7 +143,7 @@ static void open_format(struct engine_document *document)
     case FORMAT_BMP:
     case FORMAT_JPEG_2000:
     case FORMAT_PNM:
-        open_stream(document, document->format);
+        open_stream(document);
         return;
     case FORMAT_UNKNOWN:
     case FORMAT_COUNT:
@@ -277,8 +156,11 @@ static bool has_page(struct engine_document *document, pdf_document *pdf, int pa
 {
     bool found = true;
     fz_var(found);
+    document->state->muted = true; /* a page that is not there is an answer here, not a fault to log */
     fz_try(document->ctx)
         pdf_lookup_page_obj(document->ctx, pdf, page);
+    fz_always(document->ctx)
+        document->state->muted = false;
     fz_catch(document->ctx)
         found = false;
     return found;
@@ -373,7 +255,7 @@ static int open_document(struct engine_document *document, const struct engine_s
         return engine_mupdf_caught(document, error);
     if (r < 0)
         return r;
-    if (engine_is_short_of_memory(document->state, error))
+    if (engine_mupdf_context_is_short(document, error))
         return -1;
     if (document->page_count == 0)
         return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__EMPTY_DOCUMENT, "the document has no pages");
@@ -420,15 +302,14 @@ static void engine_mupdf_close(struct engine_document *document)
 static int engine_mupdf_open(const struct engine_source *source, struct engine_document **ret_document,
                              struct engine_error *error)
 {
-    if (engine_mupdf_warm_up() < 0)
-        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, "no memory for the engine");
     struct engine_document *document = calloc(1, sizeof *document);
     if (!document)
         return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, "no memory for the document");
-    engine_mupdf_state = (struct engine_mupdf_state){0};
-    document->ctx = engine_mupdf_context;
-    document->state = &engine_mupdf_state;
     document->host = source->host;
+    if (engine_mupdf_context_attach(document) < 0) {
+        free(document);
+        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, "no memory for the engine");
+    }
     if (map_document(document, source, error) < 0 || open_document(document, source, error) < 0) {
         engine_mupdf_close(document);
         return -1;
@@ -481,7 +362,7 @@ static int engine_mupdf_measure(struct engine_document *document, uint32_t page,
 {
     if (engine_mupdf_paint_measure(document, page, ret_bounds, error) < 0)
         return -1;
-    return engine_is_short_of_memory(document->state, error) ? -1 : 0;
+    return engine_mupdf_context_is_short(document, error) ? -1 : 0;
 }
 
 static int engine_mupdf_paint(struct engine_document *document, const struct engine_paint *paint,
@@ -489,7 +370,7 @@ static int engine_mupdf_paint(struct engine_document *document, const struct eng
 {
     if (engine_mupdf_paint_page(document, paint, ret_damage, error) < 0)
         return -1;
-    if (!engine_is_short_of_memory(document->state, error))
+    if (!engine_mupdf_context_is_short(document, error))
         return 0;
     engine_mupdf_paint_drop_page(document); /* its list may lack what did not fit */
     return -1;
@@ -498,7 +379,7 @@ static int engine_mupdf_paint(struct engine_document *document, const struct eng
 const struct engine engine_mupdf = {
     .name = "mupdf",
     .version = engine_mupdf_version,
-    .warm_up = engine_mupdf_warm_up,
+    .warm_up = engine_mupdf_context_warm_up,
     .accepts = engine_mupdf_accepts,
     .open = engine_mupdf_open,
     .close = engine_mupdf_close,

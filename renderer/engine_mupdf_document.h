@@ -17,6 +17,7 @@
 struct engine_mupdf_state {
     size_t refused_bytes; // the request malloc refused last; 0 = none is unanswered
     size_t missing_bytes; // a request that stayed refused after MuPDF had emptied its caches; 0 = none
+    bool muted;           // messages are dropped
     unsigned messages;    // written to stderr since the document was opened
     char last_error[ENGINE_DETAIL_BYTES];
 };
@@ -50,6 +51,15 @@ struct engine_document {
 /* Fills error from the exception caught last, or from an allocation MuPDF gave up on. Returns -1. */
 int engine_mupdf_caught(struct engine_document *document, struct engine_error *error);
 int engine_mupdf_fail(struct engine_error *error, Bulkhead__Error__Code code, const char *detail);
+
+/* engine_mupdf_context.c */
+
+/* The engine's warm_up(). */
+int engine_mupdf_context_warm_up(void);
+/* Gives the document the process' context, its notes cleared. 0 or -ENOMEM. */
+int engine_mupdf_context_attach(struct engine_document *document);
+/* True with the error filled if an allocation was given up on since the last call. */
+bool engine_mupdf_context_is_short(struct engine_document *document, struct engine_error *error);
 
 /* engine_mupdf_paint.c */
 

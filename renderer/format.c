@@ -109,7 +109,7 @@ static bool is_pdf_object(const uint8_t *data, size_t size_bytes)
             return false;
         at++;
     }
-    return size_bytes - at >= 3 && memcmp(data + at, "obj", 3) == 0;
+    return size_bytes - at > 3 && memcmp(data + at, "obj", 3) == 0 && !(data[at + 3] >= 'a' && data[at + 3] <= 'z');
 }
 
 static bool is_pdf(const uint8_t *data, size_t size_bytes)

@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 #include <mupdf/fitz.h>
+#include <mupdf/pdf.h>
 
+#include "renderer/engine_mupdf.h"
 #include "tests/support/documents.h"
 
 void documents_make_directory(char ret_path[], size_t size_bytes)
@@ -44,9 +46,14 @@ void documents_write(const char *directory, const char *name, const void *bytes,
         memcpy(ret_path, path, sizeof path);
 }
 
+void documents_write_text(const char *directory, const char *name, const char *text, char *ret_path)
+{
+    documents_write(directory, name, text, strlen(text), ret_path);
+}
+
 static void write_text(const char *directory, const char *name, const char *text)
 {
-    documents_write(directory, name, text, strlen(text), NULL);
+    documents_write_text(directory, name, text, NULL);
 }
 
 void documents_write_pdf(const char *directory, const char *name, unsigned pages, char *ret_path)
@@ -92,6 +99,40 @@ void documents_write_pdf(const char *directory, const char *name, unsigned pages
     free(offsets);
 }
 
+/* The linker sends some of MuPDF's calls to the engine: whoever links one needs the other. */
+static fz_context *make_context(void)
+{
+    assert_non_null(engine_mupdf.version());
+    fz_context *ctx = fz_new_context(NULL, NULL, 0);
+    assert_non_null(ctx);
+    return ctx;
+}
+
+void documents_write_encrypted_pdf(const char *path, const char *password, const char *directory, const char *name,
+                                   char *ret_path)
+{
+    char out[PATH_MAX];
+    snprintf(out, sizeof out, "%s/%s", directory, name);
+    fz_context *ctx = make_context();
+    bool written = true;
+    fz_var(written);
+    fz_try(ctx) {
+        pdf_write_options options = pdf_default_write_options;
+        options.do_encrypt = PDF_ENCRYPT_AES_256;
+        snprintf(options.upwd_utf8, sizeof options.upwd_utf8, "%s", password);
+        snprintf(options.opwd_utf8, sizeof options.opwd_utf8, "%s", "owner");
+        pdf_document *pdf = pdf_open_document(ctx, path);
+        pdf_save_document(ctx, pdf, out, &options);
+        pdf_drop_document(ctx, pdf);
+    }
+    fz_catch(ctx)
+        written = false;
+    fz_drop_context(ctx);
+    assert_true(written);
+    if (ret_path)
+        memcpy(ret_path, out, sizeof out);
+}
+
 struct zip_entry {
     const char *name;
     const void *bytes;
@@ -102,8 +143,7 @@ static void write_zip(const char *directory, const char *name, const struct zip_
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    fz_context *ctx = fz_new_context(NULL, NULL, 0);
-    assert_non_null(ctx);
+    fz_context *ctx = make_context();
     bool written = true;
     fz_var(written);
     fz_try(ctx) {

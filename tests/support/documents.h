@@ -14,12 +14,17 @@ struct document_image {
 /* Ends with a NULL name. */
 extern const struct document_image document_images[];
 
+void documents_write_text(const char *directory, const char *name, const char *text, char *ret_path);
 /* Writes `size_bytes` to directory/name; the whole test fails if that cannot be done. ret_path: room for PATH_MAX, or
  * NULL. */
 void documents_write(const char *directory, const char *name, const void *bytes, size_t size_bytes, char *ret_path);
 
 /* A PDF of that many pages, each with its number, a line and a rectangle; title "Sample". */
 void documents_write_pdf(const char *directory, const char *name, unsigned pages, char *ret_path);
+
+/* The PDF at path again, encrypted with AES-256 under that password. */
+void documents_write_encrypted_pdf(const char *path, const char *password, const char *directory, const char *name,
+                                   char *ret_path);
 
 /* Two chapters and a picture. */
 void documents_write_epub(const char *directory, const char *name, char *ret_path);

@@ -2,12 +2,15 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cmocka.h>
 #include <mupdf/fitz.h>
 
 #include "common/fd.h"
@@ -48,7 +51,11 @@ static void driver_progress(void *session, uint32_t done, uint32_t total)
 
 static void driver_step(void *session, const char *name)
 {
-    ((struct engine_driver *)session)->step = name;
+    struct engine_driver *driver = session;
+    driver->step = name;
+    driver->interpreted_count += strcmp(name, "interpret") == 0;
+    if (driver->cancel_at_step && strcmp(name, driver->cancel_at_step) == 0)
+        engine_mupdf.cancel(driver->document);
 }
 
 static void __attribute__((noreturn)) driver_out_of_memory(void *session, uint64_t requested_bytes)
@@ -58,8 +65,7 @@ static void __attribute__((noreturn)) driver_out_of_memory(void *session, uint64
     abort();
 }
 
-int engine_driver_open(struct engine_driver *driver, const char *path, const char *password,
-                       struct engine_error *ret_error)
+void engine_driver_prepare(struct engine_driver *driver, const char *path)
 {
     *driver = (struct engine_driver){
         .host = {driver, driver_open_file, driver_cancelled, driver_progress, driver_step, driver_out_of_memory},
@@ -67,23 +73,34 @@ int engine_driver_open(struct engine_driver *driver, const char *path, const cha
         .document_fd = open(path, O_RDONLY | O_CLOEXEC),
     };
     struct stat status;
-    *ret_error = (struct engine_error){0};
-    if (driver->document_fd < 0 || fstat(driver->document_fd, &status) < 0)
-        return -1;
+    assert_true(driver->document_fd >= 0 && fstat(driver->document_fd, &status) == 0);
+    driver->size_bytes = (uint64_t)status.st_size;
     char directory[PATH_MAX];
     snprintf(directory, sizeof directory, "%s", path);
     driver->directory_fd = open(dirname(directory), O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+int engine_driver_load(struct engine_driver *driver, const char *password, struct engine_error *ret_error)
+{
+    *ret_error = (struct engine_error){0};
     struct engine_source source = {
         .url = "",
         .document_fd = driver->document_fd,
-        .size_bytes = (uint64_t)status.st_size,
+        .size_bytes = driver->size_bytes,
         .password = password,
         .host = &driver->host,
     };
-    int r = engine_mupdf.open(&source, &driver->document, ret_error);
-    if (r < 0)
-        driver->document = NULL;
+    struct engine_document *document = NULL;
+    int r = engine_mupdf.open(&source, &document, ret_error);
+    driver->document = r == 0 ? document : NULL;
     return r;
+}
+
+int engine_driver_open(struct engine_driver *driver, const char *path, const char *password,
+                       struct engine_error *ret_error)
+{
+    engine_driver_prepare(driver, path);
+    return engine_driver_load(driver, password, ret_error);
 }
 
 void engine_driver_close(struct engine_driver *driver)

@@ -19,11 +19,19 @@ struct engine_driver {
     unsigned asked_count, granted_count, progress_count;
     _Atomic bool cancelled;
     _Atomic(const char *) step; // the last one
+    const char *cancel_at_step; // NULL, or where the host cancels as the session's other thread would
+    unsigned interpreted_count; // times a page was interpreted
     int document_fd;
+    uint64_t size_bytes;
     struct engine_document *document;
 };
 
-/* Opens path with engine_mupdf. The engine's own result. */
+/* Opens the files, no more: so that the engine can be called with the doors shut. Fails the test if there is no such
+ * file. */
+void engine_driver_prepare(struct engine_driver *driver, const char *path);
+/* The engine's own result. */
+int engine_driver_load(struct engine_driver *driver, const char *password, struct engine_error *ret_error);
+/* Both. */
 int engine_driver_open(struct engine_driver *driver, const char *path, const char *password,
                        struct engine_error *ret_error);
 void engine_driver_close(struct engine_driver *driver);
