@@ -49,7 +49,7 @@ endif
 LIBS_COMMON := $(call pkg,--libs $(PKGS_COMMON))
 LIBS_BROKER := $(call pkg,--libs $(PKGS_BROKER)) -lm
 # Debian 12's mupdf.pc omits harfbuzz; later ones ship a shared library that needs none of it.
-LIBS_MUPDF = $(if $(wildcard /usr/lib/libmupdf.a /usr/lib/*/libmupdf.a),-Wl$(comma)--wrap=fz_open_directory$(comma)--wrap=fz_read_file $(call pkg,--static --libs mupdf) -lharfbuzz,$(call pkg,--libs mupdf)) -lm
+LIBS_MUPDF = $(if $(wildcard /usr/lib/libmupdf.a /usr/lib/*/libmupdf.a),-Wl$(comma)--wrap=fz_open_directory$(comma)--wrap=fz_open_file$(comma)--wrap=fz_try_open_file $(call pkg,--static --libs mupdf) -lharfbuzz,$(call pkg,--libs mupdf)) -lm
 LIBS_RENDERER = $(call pkg,--libs $(PKGS_RENDERER)) $(LIBS_MUPDF)
 comma := ,
 

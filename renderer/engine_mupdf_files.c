@@ -107,15 +107,11 @@ fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engi
 }
 
 /* The library is shared here: a definition in the executable goes before its own. */
-fz_buffer *fz_read_file(fz_context *ctx, const char *path)
-{
-    fz_throw(ctx, FZ_ERROR_GENERIC, "cannot open %s: nothing is opened by path in here", path);
-}
+#define OPEN_DIRECTORY fz_open_directory
+#define OPEN_FILE      fz_open_file
+#define TRY_OPEN_FILE  fz_try_open_file
 
 #else
-
-fz_archive *__wrap_fz_open_directory(fz_context *ctx, const char *path);
-fz_buffer *__wrap_fz_read_file(fz_context *ctx, const char *path);
 
 fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engine_host *host, const char *media_type,
                                               fz_stream *stream)
@@ -132,8 +128,19 @@ fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engi
     return document;
 }
 
-/* The linker (--wrap) sends MuPDF's own call here: HTML from a stream opens "." beside it. */
-fz_archive *__wrap_fz_open_directory(fz_context *ctx, const char *path)
+/* The linker (--wrap) sends MuPDF's own calls here. */
+#define OPEN_DIRECTORY __wrap_fz_open_directory
+#define OPEN_FILE      __wrap_fz_open_file
+#define TRY_OPEN_FILE  __wrap_fz_try_open_file
+
+#endif
+
+fz_archive *OPEN_DIRECTORY(fz_context *ctx, const char *path);
+fz_stream *OPEN_FILE(fz_context *ctx, const char *path);
+fz_stream *TRY_OPEN_FILE(fz_context *ctx, const char *path);
+
+/* HTML from a stream opens "." beside it where it cannot be given a directory. */
+fz_archive *OPEN_DIRECTORY(fz_context *ctx, const char *path)
 {
     const struct engine_host *host = fz_user_context(ctx);
     if (!host)
@@ -141,10 +148,14 @@ fz_archive *__wrap_fz_open_directory(fz_context *ctx, const char *path)
     return engine_mupdf_files_open(ctx, host);
 }
 
-/* What an EPUB's @font-face names and its archive lacks, MuPDF would open by path. */
-fz_buffer *__wrap_fz_read_file(fz_context *ctx, const char *path)
+/* Nothing is opened by path in here; an EPUB's @font-face that its archive lacks would be. */
+fz_stream *OPEN_FILE(fz_context *ctx, const char *path)
 {
-    fz_throw(ctx, FZ_ERROR_GENERIC, "cannot open %s: nothing is opened by path in here", path);
+    fz_throw(ctx, FZ_ERROR_GENERIC, "cannot open %s: not in the document", path);
 }
 
-#endif
+fz_stream *TRY_OPEN_FILE(fz_context *ctx, const char *path)
+{
+    (void)ctx, (void)path;
+    return NULL;
+}

@@ -113,6 +113,11 @@ void documents_write_encrypted_pdf(const char *path, const char *password, const
 {
     char out[PATH_MAX];
     snprintf(out, sizeof out, "%s/%s", directory, name);
+    static unsigned char bytes[64 * 1024];
+    FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    size_t size_bytes = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
     fz_context *ctx = make_context();
     bool written = true;
     fz_var(written);
@@ -121,7 +126,9 @@ void documents_write_encrypted_pdf(const char *path, const char *password, const
         options.do_encrypt = PDF_ENCRYPT_AES_256;
         snprintf(options.upwd_utf8, sizeof options.upwd_utf8, "%s", password);
         snprintf(options.opwd_utf8, sizeof options.opwd_utf8, "%s", "owner");
-        pdf_document *pdf = pdf_open_document(ctx, path);
+        fz_stream *stream = fz_open_memory(ctx, bytes, size_bytes);
+        pdf_document *pdf = pdf_open_document_with_stream(ctx, stream);
+        fz_drop_stream(ctx, stream);
         pdf_save_document(ctx, pdf, out, &options);
         pdf_drop_document(ctx, pdf);
     }
