@@ -28,14 +28,9 @@ void crash_context_syscall_arguments(const ucontext_t *context, uint64_t ret_arg
         ret_arguments[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
 }
 
-uint64_t crash_context_return_address(const struct crash_record *record)
-{
-    return *(const uint64_t *)(uintptr_t)record->stack_pointer;
-}
-
 #elif defined(__aarch64__)
 
-enum { LINK_REGISTER = 30, FRAME_REGISTER = 29, GENERAL_REGISTERS = 31 };
+enum { FRAME_REGISTER = 29, GENERAL_REGISTERS = 31 };
 
 void crash_context_copy(const ucontext_t *context, struct crash_record *record)
 {
@@ -58,11 +53,4 @@ void crash_context_syscall_arguments(const ucontext_t *context, uint64_t ret_arg
         ret_arguments[i] = context->uc_mcontext.regs[i];
 }
 
-uint64_t crash_context_return_address(const struct crash_record *record)
-{
-    return record->registers[LINK_REGISTER];
-}
-
-#else
-#error "no register layout for this machine: add one"
 #endif

@@ -13,7 +13,13 @@ void crash_context_copy(const ucontext_t *context, struct crash_record *record);
 
 void crash_context_syscall_arguments(const ucontext_t *context, uint64_t ret_arguments[6]);
 
-/* Of a call that went nowhere: the word on the stack or the link register. The stack pointer must be readable. */
-uint64_t crash_context_return_address(const struct crash_record *record);
+/* Where a call leaves its return address: the register's number, or -1 for the top of the stack. */
+#if defined(__x86_64__)
+enum { CRASH_LINK_REGISTER = -1 };
+#elif defined(__aarch64__)
+enum { CRASH_LINK_REGISTER = 30 };
+#else
+#error "no register layout for this machine: add one here and in crash_context.c"
+#endif
 
 #endif

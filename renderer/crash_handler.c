@@ -55,6 +55,25 @@ static struct {
 /* The calling thread's own stack. Zero for a thread without crash_handler_thread_init(): nothing is copied then. */
 static __thread struct range stack;
 
+/* Memory is read as it lies there, guard words of sanitizers included; so no memcpy(), which they watch, and volatile,
+ * or the compiler makes one of it. */
+#define READS_RAW_MEMORY __attribute__((no_sanitize("address", "undefined")))
+
+static READS_RAW_MEMORY uint64_t read_word(uintptr_t at)
+{
+    return *(const volatile uint64_t *)at;
+}
+
+static READS_RAW_MEMORY void copy_raw(uint8_t *to, uintptr_t from, size_t count)
+{
+    size_t done = 0;
+
+    for (; from % sizeof(uint64_t) == 0 && done + sizeof(uint64_t) <= count; done += sizeof(uint64_t))
+        *(volatile uint64_t *)(to + done) = read_word(from + done);
+    for (; done < count; done++)
+        to[done] = *(const volatile uint8_t *)(from + done);
+}
+
 static void copy_note(struct crash_record *record)
 {
     const char *step = atomic_load(&handler.step);
@@ -72,7 +91,7 @@ static void copy_code(struct crash_record *record)
         if (at < range->start || at >= range->end)
             continue;
         size_t count = range->end - at < CRASH_CODE_BYTES ? range->end - at : CRASH_CODE_BYTES;
-        memcpy(record->code_bytes, (const void *)at, count);
+        copy_raw(record->code_bytes, at, count);
         record->code_count = (uint32_t)count;
     }
 }
@@ -89,7 +108,7 @@ static void copy_stack(struct crash_record *record)
     if (at < stack.start || at >= stack.end)
         return;
     size_t count = stack.end - at < CRASH_STACK_BYTES ? stack.end - at : CRASH_STACK_BYTES;
-    memcpy(record->stack, (const void *)at, count);
+    copy_raw(record->stack, at, count);
     record->stack_start = at;
     record->stack_count = (uint32_t)count;
 }
@@ -108,14 +127,15 @@ static void walk_frames(struct crash_record *record, bool called_nothing)
     record->frames[record->frame_count++] = record->instruction_pointer;
     /* A call to a wild address pushed its return address and built no frame. */
     if (called_nothing && is_on_stack(record->stack_pointer))
-        record->frames[record->frame_count++] = crash_context_return_address(record);
+        record->frames[record->frame_count++] =
+            CRASH_LINK_REGISTER >= 0 ? record->registers[CRASH_LINK_REGISTER] : read_word(record->stack_pointer);
     while (record->frame_count < CRASH_FRAMES && is_on_stack(frame) && frame >= lowest) {
-        const uintptr_t *words = (const uintptr_t *)frame;
-        if (words[1] == 0)
+        uintptr_t caller = read_word(frame + sizeof(uintptr_t));
+        if (caller == 0)
             break;
-        record->frames[record->frame_count++] = words[1];
+        record->frames[record->frame_count++] = caller;
         lowest = frame + sizeof(uintptr_t);
-        frame = words[0];
+        frame = read_word(frame);
     }
 }
 
