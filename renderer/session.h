@@ -15,7 +15,8 @@ struct session;
 /* Takes channel_fd. Starts the paint thread (so: before cell_close). 0 or -errno. */
 int session_create(int channel_fd, uint32_t renderer_id, struct session **ret_session);
 
-/* Says hello with the facts, then serves until shutdown or the end of the channel. Returns the exit status. */
+/* Says hello with the facts, then serves until shutdown or the end of the channel. Returns the exit status. The
+ * caller must leave by _exit(): the paint thread may be in the middle of something. */
 int session_run(struct session *session, const struct cell_facts *facts);
 
 #endif
