@@ -1,6 +1,7 @@
 #include "renderer/crash_test.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,9 +118,11 @@ static CRASH_TEST_FRAME void crash_test_stand_still(void)
         pthread_cond_wait(&never, &lock);
 }
 
-/* As still as a stopped process: the main thread stands at the mutex as soon as it has something to do. */
-static CRASH_TEST_FRAME void crash_test_stop_both_threads(struct session_channel *channel)
+/* Stopped as by a debugger. Where the policy refuses the signal, as still as that: the main thread stands at the mutex
+ * as soon as it has something to do. */
+static CRASH_TEST_FRAME void crash_test_stop(struct session_channel *channel)
 {
+    raise(SIGSTOP);
     session_channel_seize(channel);
     crash_test_stand_still();
 }
@@ -224,7 +227,7 @@ void crash_test_run(Bulkhead__CrashTest__Kind kind, struct session_channel *chan
         crash_test_lose_the_stack();
         break;
     case BULKHEAD__CRASH_TEST__KIND__STOP_SELF:
-        crash_test_stop_both_threads(channel);
+        crash_test_stop(channel);
         break;
     case _BULKHEAD__CRASH_TEST__KIND_IS_INT_SIZE:
         break;
