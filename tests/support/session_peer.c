@@ -22,6 +22,8 @@
 #include "common/fd.h"
 #include "renderer/session.h"
 
+enum { SESSION_PEER_TEST_S = 60 };
+
 static int session_peer_child(int fd, uint64_t memory_limit_bytes)
 {
     const struct rlimit no_core = {0, 0}, memory = {memory_limit_bytes, memory_limit_bytes};
@@ -44,6 +46,7 @@ void session_peer_start(struct session_peer *peer, uint64_t memory_limit_bytes)
     int ours, theirs;
     bool refuses_fds;
 
+    alarm(SESSION_PEER_TEST_S); /* for the waits that have no deadline of their own */
     memset(peer, 0, sizeof(*peer));
     peer->memory_fd = -1;
     peer->next_request = 1;
@@ -80,6 +83,7 @@ void session_peer_fini(struct session_peer *peer)
     fd_close(&peer->pidfd);
     session_peer_drop_memory(peer);
     channel_destroy(peer->channel);
+    alarm(0);
     assert_int_equal(fd_count_open(), peer->fds_before);
 }
 
