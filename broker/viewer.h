@@ -18,9 +18,9 @@
 struct viewer;
 
 struct viewer_options {
-    enum viewer_mode mode;    /* to begin with */
-    bool crash_tests;         /* keys C, H, M and S are honoured (the broker must allow them too) */
-    bool keep_scenes_running; /* also those out of sight */
+    enum viewer_mode mode; /* to begin with */
+    bool crash_tests;      /* keys C, H, M and S are honoured (the broker must allow them too) */
+    bool keep_painting;    /* tabs out of sight go on being painted, for the overview */
     uint32_t scene_frames_per_second;
     uint32_t overview_width_px, overview_height_px; /* frames painted for the overview fit into this; 0 = 480x360 */
     struct tab_options tab;                         /* for every tab; its strings are borrowed */

@@ -6,6 +6,8 @@
 #include "broker/viewer_draw_parts.h"
 #include "broker/viewer_style.h"
 
+enum { VIEWER_INDENT = 4 };
+
 struct viewer_rect viewer_draw_page_area(const struct viewer_layout *layout)
 {
     struct viewer_rect area = layout->page;
@@ -54,17 +56,20 @@ size_t viewer_draw_text(struct screen *screen, struct viewer_rect area, struct s
 {
     size_t count = 0;
     char line[512];
+    int indent = 0;
 
     if (area.columns < 1)
         return 0;
     while (*text) {
-        size_t length = viewer_draw_line_bytes(text, area.columns);
+        size_t length = viewer_draw_line_bytes(text, area.columns - indent);
         size_t clipped = length < sizeof(line) - 1 ? length : sizeof(line) - 1;
         memcpy(line, text, clipped);
         line[clipped] = '\0';
         if (count >= first && count - first < (size_t)area.rows)
-            screen_text(screen, area.x, area.y + (int)(count - first), area.columns, style, line);
+            screen_text(screen, area.x + indent, area.y + (int)(count - first), area.columns - indent, style, line);
         text += length;
+        /* The rest of a line that was broken stands a little to the right. */
+        indent = *text && *text != '\n' && area.columns >= 4 * VIEWER_INDENT ? VIEWER_INDENT : 0;
         if (*text == '\n' || *text == ' ')
             text++;
         count++;

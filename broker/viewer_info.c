@@ -105,13 +105,13 @@ static void viewer_print_renderer(FILE *out, const struct viewer_tab *tab)
     fprintf(out, "\nRenderer\n  %s", tab_state_name(tab_state(tab->tab)));
     if (tab_pid(tab->tab))
         fprintf(out, ", renderer %u, pid %d", tab_renderer_id(tab->tab), (int)tab_pid(tab->tab));
-    fprintf(out, ", %s\n  %llu frames, %llu lost, ping p99 %s\n", broker_engine_version(tab->viewer->broker),
+    fprintf(out, ", %s\n  frames %llu, lost %llu, ping p99 %s\n", broker_engine_version(tab->viewer->broker),
             (unsigned long long)tab_frames_received(tab->tab), (unsigned long long)tab_frames_lost(tab->tab), ping);
 
     const struct exit_report *end = tab_last_end(tab->tab);
     char *text = end ? report_end_text(end, tab->backtrace) : NULL;
     if (text)
-        fprintf(out, "\nHow its last renderer ended\n%s\n", text);
+        fprintf(out, "\nHow its last renderer ended\n%s", text);
     free(text);
 }
 

@@ -35,7 +35,7 @@ static void viewer_draw_notice(struct viewer_rect area, struct screen *screen, e
         width = columns > width ? columns : width;
     }
     width = width < area.columns ? width : area.columns;
-    bool framed = area.rows >= count + 2 && width >= 12;
+    bool framed = area.rows >= count + 7 && width >= 12;
     int height = framed ? count + 2 : count < area.rows ? count : area.rows;
     int x = area.x + (area.columns - width) / 2, y = area.y + (area.rows - height) / 2;
     if (framed)
@@ -59,7 +59,7 @@ static void viewer_draw_sad(const struct viewer_row *row, struct viewer_rect are
     const char *const large[] = {face, what, "every other tab goes on", way_out};
     const char *const small[] = {what};
 
-    if (area.columns >= 44 && area.rows >= 8)
+    if (area.columns >= 44 && area.rows >= 11)
         viewer_draw_notice(area, screen, VIEWER_ROLE_BOX_BAD, large, 4);
     else
         viewer_draw_notice(area, screen, VIEWER_ROLE_BOX_BAD, small, 1);
@@ -168,7 +168,10 @@ void viewer_draw_status(const struct viewer_model *model, const struct viewer_la
              row->format[0] ? "  " : "", tab_state_name(row->state));
     screen_fill(screen, area->x, area->y, area->columns, 1, bar, " ");
     int x = area->x + 1 + screen_text(screen, area->x + 1, area->y, area->columns - 2, bar, text);
-    snprintf(text, sizeof(text), "pid %d  frames %llu  lost %llu  in %llu  out %llu", (int)row->pid,
+    char pid[32] = "-";
+    if (row->pid)
+        snprintf(pid, sizeof(pid), "%d", (int)row->pid);
+    snprintf(text, sizeof(text), "pid %s  frames %llu  lost %llu  in %llu  out %llu", pid,
              (unsigned long long)row->frames, (unsigned long long)row->lost, (unsigned long long)row->messages_in,
              (unsigned long long)row->messages_out);
     int right = area->x + area->columns - 1, sandbox = screen_text_columns(model->sandbox);

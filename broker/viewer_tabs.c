@@ -15,11 +15,17 @@ static bool viewer_tab_is_scene(const struct viewer_tab *tab)
     return info && info->animated;
 }
 
-static bool viewer_tab_is_visible(const struct viewer_tab *tab)
+/* Whether it is the page that fills the screen; every other tab is painted for the overview. */
+static bool viewer_tab_is_in_front(const struct viewer_tab *tab)
 {
     const struct viewer *viewer = tab->viewer;
 
-    return viewer->mode == VIEWER_OVERVIEW || (viewer->count > 0 && viewer->tabs[viewer->active] == tab);
+    return viewer->terminal && viewer->mode == VIEWER_PAGE && viewer->count > 0 && viewer->tabs[viewer->active] == tab;
+}
+
+static bool viewer_tab_is_wanted(const struct viewer_tab *tab)
+{
+    return tab->viewer->mode == VIEWER_OVERVIEW || tab->viewer->options->keep_painting || viewer_tab_is_in_front(tab);
 }
 
 /* The room a frame has, in pixels: the page in front, or the overview's box. */
@@ -27,7 +33,7 @@ static void viewer_tab_room(const struct viewer_tab *tab, uint32_t *ret_width_px
 {
     const struct viewer_options *options = tab->viewer->options;
 
-    if (tab->viewer->mode == VIEWER_PAGE && tab->viewer->terminal) {
+    if (viewer_tab_is_in_front(tab)) {
         viewer_page_pixels(tab->viewer, ret_width_px, ret_height_px);
         return;
     }
@@ -41,7 +47,7 @@ static float viewer_tab_scale(const struct viewer_tab *tab, uint32_t width_px, u
     float by_width = (float)width_px / tab->page_width_pt, by_height = (float)height_px / tab->page_height_pt;
     float whole = by_width < by_height ? by_width : by_height;
 
-    if (tab->viewer->mode == VIEWER_OVERVIEW)
+    if (!viewer_tab_is_in_front(tab))
         return whole;
     const struct tab_info *info = tab_info(tab->tab);
     bool flows = info && (info->reflowable || info->page_count > 1);
@@ -77,7 +83,7 @@ static bool viewer_tab_view(struct viewer_tab *tab, struct tab_view *ret_view)
     view.height_px = page_height_px < (float)height_px ? (uint32_t)page_height_px : height_px;
     view.width_px += view.width_px == 0;
     view.height_px += view.height_px == 0;
-    if (tab->viewer->mode == VIEWER_PAGE) {
+    if (viewer_tab_is_in_front(tab)) {
         view.scroll_x_px = viewer_clamp(tab->place.scroll_x_pt * scale, page_width_px - (float)view.width_px);
         view.scroll_y_px = viewer_clamp(tab->place.scroll_y_pt * scale, page_height_px - (float)view.height_px);
         tab->place.scroll_x_pt = (float)view.scroll_x_px / scale;
@@ -104,7 +110,7 @@ static void viewer_tab_measure(struct viewer_tab *tab)
 
 static void viewer_tab_pause(struct viewer_tab *tab)
 {
-    if (!tab->is_scene_running || tab->viewer->options->keep_scenes_running)
+    if (!tab->is_scene_running)
         return;
     tab_cancel(tab->tab, tab->scene_id);
     tab->is_scene_running = tab->has_asked = false;
@@ -141,7 +147,7 @@ void viewer_tab_sync(struct viewer_tab *tab)
 
     if (!tab->tab || (tab_state(tab->tab) != TAB_LIVE && tab_state(tab->tab) != TAB_UNRESPONSIVE))
         return;
-    if (!viewer_tab_is_visible(tab)) {
+    if (!viewer_tab_is_wanted(tab)) {
         viewer_tab_pause(tab);
         return;
     }

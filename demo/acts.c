@@ -10,9 +10,10 @@
 
 enum {
     ACTS_OPEN_MS = 10000,
-    ACTS_LOOK_MS = 1500,      /* to look at the tabs before anything happens */
-    ACTS_SAD_MS = 1400,       /* to look at the sad tab */
-    ACTS_AFTER_MS = 1200,     /* to look at the figures */
+    ACTS_LOOK_MS = 2000,      /* to look at the tabs before anything happens */
+    ACTS_REPORT_MS = 1500,    /* to look at the report of an end */
+    ACTS_SAD_MS = 1300,       /* to look at the sad tab */
+    ACTS_AFTER_MS = 1400,     /* to look at the figures */
     ACTS_BACKTRACE_MS = 5500, /* the symboliser has 5 s */
     ACTS_RELOAD_MS = 5000,
 };
@@ -27,7 +28,7 @@ struct acts_misdeed {
 };
 
 static const struct acts_misdeed acts_misdeeds_list[ACTS_MISDEEDS] = {
-    {"tour.pdf", "a wild write: a real SIGSEGV in the renderer's own code", BULKHEAD__CRASH_TEST__KIND__WILD_WRITE,
+    {"tour.pdf", "a wild write, a real SIGSEGV in the renderer's own code", BULKHEAD__CRASH_TEST__KIND__WILD_WRITE,
      EXIT_CAUSE_CRASHED, 3000, true},
     {"about:clock", "a hang: its engine never comes back", BULKHEAD__CRASH_TEST__KIND__HANG, EXIT_CAUSE_HUNG, 5000,
      false},
@@ -99,7 +100,7 @@ bool acts_open(struct stage *stage)
     free(text);
     stage_check(stage, painted, "all %zu tabs painted, %.2f s after the start", stage->count,
                 (double)(clock_now_ms() - stage->start_ms) / 1000);
-    return painted && stage_run(stage, ACTS_LOOK_MS);
+    return painted && stage_look(stage, ACTS_LOOK_MS);
 }
 
 /* The report of the end, and the table of the neighbours once there is one. */
@@ -125,15 +126,17 @@ static bool acts_misbehave(struct stage *stage, const struct acts_misdeed *misde
     stage->tabs[tab].told_ns = clock_now_ns();
     stage->tabs[tab].ended_ns = 0;
     int r = tab_crash_test(viewer_tab(stage->viewer, tab), misdeed->kind);
-    if (!stage_check(stage, r == 0, "%s told to misbehave", misdeed->tab))
+    if (!stage_expect(stage, r == 0, "it can be told to misbehave"))
         return false;
+    stage_say(stage, "told the renderer of %s (pid %d) to do it", misdeed->tab,
+              (int)tab_pid(viewer_tab(stage->viewer, tab)));
     bool ended = stage_wait(stage, misdeed->within_ms, acts_has_ended, tab);
     const struct exit_report *end = tab_last_end(viewer_tab(stage->viewer, tab));
-    if (!stage_check(stage, ended && end, "its renderer ended within %u ms", misdeed->within_ms))
+    if (!stage_expect(stage, ended && end, "its renderer ended in time"))
         return false;
     report_format_duration(took, sizeof(took), stage->tabs[tab].ended_ns - stage->tabs[tab].told_ns);
     if (misdeed->cause == EXIT_CAUSE_HUNG)
-        stage_check(stage, stage->tabs[tab].is_unresponsive_seen, "it was seen as unresponsive first");
+        stage_expect(stage, stage->tabs[tab].is_unresponsive_seen, "it was seen as unresponsive first");
     stage_check(stage, end->cause == misdeed->cause, "%s, known %s after it was told: %s",
                 exit_cause_name(misdeed->cause), took, end->summary);
     return true;
@@ -150,8 +153,11 @@ static void acts_explain(struct stage *stage, const struct acts_misdeed *misdeed
         if (stage_check(stage, known && strstr(text, "crash_test"), "a backtrace with symbols that names the culprit"))
             acts_show(stage, tab, NULL);
     }
+    stage_look(stage, ACTS_REPORT_MS);
     stage_check(stage, tab_frame(own) != NULL, "the sad tab keeps its last good frame");
-    stage_run(stage, ACTS_SAD_MS);
+    viewer_set_mode(stage->viewer, VIEWER_PAGE);
+    stage_look(stage, ACTS_SAD_MS);
+    viewer_set_mode(stage->viewer, VIEWER_OVERVIEW);
 }
 
 static void acts_reload(struct stage *stage, size_t tab, char *took, size_t took_bytes)
@@ -196,12 +202,13 @@ static void acts_misdeed(struct stage *stage, const struct acts_misdeed *misdeed
     char took[32] = "-";
 
     viewer_activate(stage->viewer, tab);
+    viewer_set_panel(stage->viewer, "", NULL); /* room for the pictures until there is something to report */
     figures_take(stage, &before);
     if (acts_misbehave(stage, misdeed, tab)) {
         acts_explain(stage, misdeed, tab);
         acts_reload(stage, tab, took, sizeof(took));
         acts_neighbours(stage, &before, tab, &sum);
-        stage_run(stage, ACTS_AFTER_MS);
+        stage_look(stage, ACTS_AFTER_MS);
     }
     const struct exit_report *end = tab_last_end(viewer_tab(stage->viewer, tab));
     snprintf(verdict, ACTS_VERDICT_BYTES, "%s %s: %s; neighbours painted %llu frames, lost %llu; picture back in %s",

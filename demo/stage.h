@@ -37,8 +37,7 @@ struct stage {
     struct viewer *viewer;
     struct stage_tab tabs[STAGE_TABS];
     size_t count;
-    uint64_t start_ms, deadline_ms; /* the story's; the deadline does not hold when interactive */
-    uint64_t nudge_ms;
+    uint64_t start_ms, nudge_ms;
     size_t nudge_next;
     bool on_terminal, is_over; /* over: the user, a signal or a failure ended it */
     int failure;               /* -errno or 0: the cell could not be built */
@@ -52,6 +51,8 @@ void stage_close(struct stage *stage);
 
 /* Runs the loop for a while, asking documents for frames all the time. False once the story is over. */
 bool stage_run(struct stage *stage, uint32_t ms);
+/* The same to give people time to look: shorter without a terminal, and when the story is late. */
+bool stage_look(struct stage *stage, uint32_t ms);
 /* Runs until `is_done`; false when it did not come within `ms`, or the story is over. */
 bool stage_wait(struct stage *stage, uint32_t ms, bool (*is_done)(const struct stage *stage, size_t tab), size_t tab);
 
@@ -63,6 +64,9 @@ void stage_say(struct stage *stage, const char *format, ...) __attribute__((form
 void stage_show(struct stage *stage, const char *title, const char *text);
 /* A step that must be so: says it with ✓ or ✗ and keeps count. Returns `so`. */
 bool stage_check(struct stage *stage, bool so, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same, but only worth a line when it is not so. */
+bool stage_expect(struct stage *stage, bool so, const char *what);
 
 /* The tab of that name; STAGE_TABS if there is none. */
 size_t stage_find(const struct stage *stage, const char *name);
