@@ -28,6 +28,23 @@ int engine_mupdf_fail(struct engine_error *error, Bulkhead__Error__Code code, co
     return -1;
 }
 
+/* MuPDF had no error code for limits before 1.24, nor for all of them since: its words tell. */
+static bool speaks_of_size(const char *message)
+{
+    static const char *const words[] = {"too large", "might overflow", "image dimensions", "Overly"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strstr(message, words[i]))
+            return true;
+    return false;
+}
+
+int engine_mupdf_fail_as_it_says(struct engine_error *error, const char *message)
+{
+    bool too_large = speaks_of_size(message);
+    return engine_mupdf_fail(error, too_large ? BULKHEAD__ERROR__CODE__TOO_LARGE : BULKHEAD__ERROR__CODE__DAMAGED,
+                             message);
+}
+
 static Bulkhead__Error__Code error_code(int caught)
 {
     switch (caught) {
@@ -58,7 +75,10 @@ int engine_mupdf_caught(struct engine_document *document, struct engine_error *e
 #endif
     if (engine_mupdf_context_is_short(document, error))
         return -1;
-    return engine_mupdf_fail(error, error_code(caught), message);
+    Bulkhead__Error__Code code = error_code(caught);
+    return code == BULKHEAD__ERROR__CODE__DAMAGED || speaks_of_size(message)
+               ? engine_mupdf_fail_as_it_says(error, message)
+               : engine_mupdf_fail(error, code, message);
 }
 
 static fz_stream *open_mapping(struct engine_document *document)

@@ -51,6 +51,8 @@ struct engine_document {
 /* Fills error from the exception caught last, or from an allocation MuPDF gave up on. Returns -1. */
 int engine_mupdf_caught(struct engine_document *document, struct engine_error *error);
 int engine_mupdf_fail(struct engine_error *error, Bulkhead__Error__Code code, const char *detail);
+/* TOO_LARGE or DAMAGED, whichever MuPDF's message speaks of. */
+int engine_mupdf_fail_as_it_says(struct engine_error *error, const char *message);
 
 /* engine_mupdf_context.c */
 

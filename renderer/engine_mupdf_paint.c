@@ -249,7 +249,7 @@ int engine_mupdf_paint_page(struct engine_document *document, const struct engin
         return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__CANCELLED, "cancelled");
     if (document->cookie.errors + document->page.errors > 0 && is_single_picture(document->format) &&
         document->state->missing_bytes == 0 && document->state->refused_bytes == 0)
-        return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__DAMAGED, document->state->last_error);
+        return engine_mupdf_fail_as_it_says(error, document->state->last_error);
     ret_damage->count = 0;
     return 0;
 }

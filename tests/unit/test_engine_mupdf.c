@@ -309,6 +309,27 @@ static void a_picture_that_cannot_be_decoded_is_damaged_and_not_white(void **sta
     engine_driver_close(&driver);
 }
 
+/* 100,000 by 100,000 pixels in a header of a few bytes. */
+static void a_picture_of_impossible_size_is_too_large(void **state)
+{
+    (void)state;
+    uint8_t bytes[512];
+    const struct document_image *png = &document_images[0];
+    assert_true(png->size_bytes < sizeof bytes);
+    memcpy(bytes, png->bytes, png->size_bytes);
+    memcpy(bytes + 16, "\0\1\x86\xa0\0\1\x86\xa0", 8); /* IHDR: width, height; MuPDF skips its CRC */
+    documents_write(samples, "impossible.png", bytes, png->size_bytes, NULL);
+    struct engine_driver driver;
+    struct engine_bounds bounds;
+    struct engine_error error = {0};
+    int r = engine_driver_open(&driver, sample("impossible.png"), NULL, &error);
+    if (r == 0)
+        r = engine_mupdf.measure(driver.document, 0, &bounds, &error);
+    assert_int_equal(r, -1);
+    assert_int_equal(error.code, BULKHEAD__ERROR__CODE__TOO_LARGE);
+    engine_driver_close(&driver);
+}
+
 static void repairs_a_pdf_that_was_cut(void **state)
 {
     (void)state;
@@ -720,6 +741,7 @@ int main(void)
         cmocka_unit_test(asks_for_a_password_and_tells_a_wrong_one),
         cmocka_unit_test(names_what_is_wrong_with_a_file),
         cmocka_unit_test(a_picture_that_cannot_be_decoded_is_damaged_and_not_white),
+        cmocka_unit_test(a_picture_of_impossible_size_is_too_large),
         cmocka_unit_test(repairs_a_pdf_that_was_cut),
         cmocka_unit_test(counts_the_pages_that_are_there),
         cmocka_unit_test(refuses_a_page_beyond_the_last),
