@@ -54,11 +54,11 @@ struct policy_rule {
 static const struct policy_rule renderer_rules[] = {
     {SCMP_SYS(recvmsg), .why = "the channel: requests, with their fds"},
     {SCMP_SYS(sendmsg), .why = "the channel: answers, and the crash handler's last word"},
-    {SCMP_SYS(poll), .why = "waiting for the channel"},
-    {SCMP_SYS(ppoll), .why = "waiting for the channel; poll() on machines without it"},
+    {SCMP_SYS(ppoll), .why = "waiting for the channel"},
+    {SCMP_SYS(poll), .why = "is an empty packet the channel's end?"},
     {SCMP_SYS(close), .why = "fds that came with requests"},
-    {SCMP_SYS(read), .why = "the paint thread's wake-up eventfd; every other fd it holds is its own anyway"},
-    {SCMP_SYS(write), .why = "the same eventfd; the log pipes on 1 and 2"},
+    {SCMP_SYS(write), 0, {INT(0, 1)}, "stdout: a pipe into the broker's log"},
+    {SCMP_SYS(write), 0, {INT(0, 2)}, "stderr: the same"},
     {SCMP_SYS(writev), 0, {INT(0, 2)}, "glibc's last words before it aborts"},
 
     {SCMP_SYS(brk), .why = "malloc; counted by RLIMIT_DATA"},

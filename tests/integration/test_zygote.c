@@ -104,7 +104,10 @@ static void a_renderer_ends_well_when_its_channel_ends(void **state)
     assert_int_equal(zygote_driver_fork(&zygote, 1, 0, &renderer), 0);
     channel_destroy(renderer.channel);
     renderer.channel = NULL;
-    assert_int_equal(renderer_driver_wait(&renderer), 0);
+    int status = renderer_driver_wait(&renderer);
+    if (status != 0)
+        fail_msg("status %#x, record of kind %u, call %d", status, renderer.record->kind,
+                 renderer.record->syscall_number);
     renderer_driver_fini(&renderer);
 }
 
@@ -232,8 +235,9 @@ static void __attribute__((noreturn)) live_as_broker(int out_fd)
         _exit(1);
     kill(renderer.pid, SIGSTOP);
     pids[0] = own.pid;
-    pids[1] = own.hello.init_pid;
-    pids[2] = renderer.pid;
+    /* A pid namespace's pid 1 is not gone before everybody in it was reaped: in this order. */
+    pids[1] = renderer.pid;
+    pids[2] = own.hello.init_pid;
     if (write(out_fd, pids, sizeof(pids)) != sizeof(pids))
         _exit(1);
     for (;;)
