@@ -1,6 +1,6 @@
 /* symbolise.h - from addresses in a crash record to a backtrace people can read, outside the cell and outside the loop.
  *
- * Debug data of a 40 MB executable takes tens of milliseconds to load and the record is hostile input, so the work is
+ * Debug data of a 40 MB executable takes milliseconds to load and the record is hostile input, so the work is
  * done in a throw-away child process (this executable, started again with a hidden argument) that finds record and
  * modules in a memfd on its standard input, uses elfutils' libdw on files of this host, and writes text back through a
  * pipe. It unwinds by call frame information over the record's stack copy and falls back to the record's own frame walk.

@@ -1,11 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,31 +12,8 @@
 enum {
     EXIT_NO_INPUT = 3,
     EXIT_NO_LIBDW = 4,
-    CPU_SECONDS = 5,
-    MEMORY_BYTES = 512 * 1024 * 1024,                   // private; measured: about 30 MB for a 45 MB renderer
-    ADDRESS_SPACE_BYTES = 2ll * 1024 * 1024 * 1024 - 1, // the ELF files are mapped whole
-    OPEN_FILES = 160,                                   // two for each module at worst, and some
+    EXIT_NOT_LOWERED = 5,
 };
-
-// What has no business here: the record is hostile, and libdw is a large parser.
-static void lower_self(void)
-{
-    const struct rlimit none = {0, 0}, cpu = {CPU_SECONDS, CPU_SECONDS}, files = {OPEN_FILES, OPEN_FILES};
-
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    close_range(3, ~0u, 0);
-    setrlimit(RLIMIT_CORE, &none);
-    setrlimit(RLIMIT_FSIZE, &none);
-    setrlimit(RLIMIT_CPU, &cpu);
-    setrlimit(RLIMIT_NOFILE, &files);
-#ifndef BULKHEAD_SANITIZED // shadow memory is terabytes of address space; the leak check traces its own process
-    const struct rlimit memory = {MEMORY_BYTES, MEMORY_BYTES}, space = {ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES};
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    setrlimit(RLIMIT_DATA, &memory);
-    setrlimit(RLIMIT_AS, &space);
-#endif
-}
 
 static bool read_input(struct symbolise_input *input)
 {
@@ -104,7 +78,8 @@ int symbolise_child_main(void)
         .debuginfo_path = NULL, // the usual places: beside the file, .debug/, /usr/lib/debug
     };
 
-    lower_self();
+    if (symbolise_lower() < 0)
+        return EXIT_NOT_LOWERED;
     struct symbolise_input *input = calloc(1, sizeof *input);
     if (input == NULL || !read_input(input)) {
         free(input);

@@ -23,6 +23,9 @@ struct symbolise_frame {
     bool is_caller; // a return address: the call is in the instruction before it
 };
 
+/* Leaves this process nothing but reading files, memory, and the fds 0, 1 and 2, for good. 0 or -errno. */
+int symbolise_lower(void);
+
 /* Innermost first. Returns how many of ret_frames it filled. `dwfl` holds the modules. */
 size_t symbolise_unwind(Dwfl *dwfl, const struct crash_record *record, struct symbolise_frame ret_frames[CRASH_FRAMES]);
 

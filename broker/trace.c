@@ -39,10 +39,9 @@ static void trace_put(struct trace *trace, const char *text, size_t size_bytes)
     trace->used += size_bytes;
 }
 
-// Appends one event, on a page of its own if the rest of this one is too short for it (empty lines fill the gap).
+// Appends one event, on a page of its own if the rest of this one is too short for it (a line of spaces fills the gap).
 static __attribute__((format(printf, 2, 3))) void trace_event(struct trace *trace, const char *format, ...)
 {
-    static const char filling[EVENT_BYTES] = {[0 ... EVENT_BYTES - 1] = '\n'};
     char event[EVENT_BYTES];
     va_list args;
 
@@ -53,8 +52,12 @@ static __attribute__((format(printf, 2, 3))) void trace_event(struct trace *trac
     va_end(args);
     assert(n > 0 && (size_t)n < sizeof event); // every string in it is bounded
     size_t room = PAGE_BYTES - (trace->written_bytes + trace->used) % PAGE_BYTES;
-    if ((size_t)n > room)
+    if ((size_t)n > room) {
+        char filling[EVENT_BYTES];
+        memset(filling, ' ', room);
+        filling[room - 1] = '\n';
         trace_put(trace, filling, room);
+    }
     trace_put(trace, event, (size_t)n);
 }
 

@@ -18,13 +18,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/symbolise.h"
+#include "broker/symbolise_private.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/limits.h"
@@ -487,6 +488,40 @@ static void names_from_outside_are_escaped(void **state)
     line_with(text, "[bulkhead-\\x1b[2J-");
 }
 
+// In a child: what symbolise_lower() leaves is reading, and no way back.
+static int try_after_lowering(void)
+{
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+    if (symbolise_lower() < 0)
+        return 1;
+    if (fcntl(fd, F_GETFD) != -1 || open("/proc/self/exe", O_RDONLY) < 0)
+        return 2;
+    if (open("/dev/null", O_WRONLY) >= 0 || open("/tmp/bulkhead-must-not-be", O_RDONLY | O_CREAT, 0600) >= 0)
+        return 3;
+    if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || fork() >= 0 || kill(getppid(), 0) == 0)
+        return 4;
+    if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+        return 5;
+    return 0;
+}
+
+static void the_child_can_only_read(void **state)
+{
+    int status;
+
+    (void)state;
+#ifdef BULKHEAD_SANITIZED
+    skip();
+#endif
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(try_after_lowering());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void a_cancelled_job_leaves_nothing_behind(void **state)
 {
     struct fixture *f = *state;
@@ -595,6 +630,7 @@ int main(void)
         TEST(random_records_end_in_text),
         TEST(a_real_record_with_a_spoilt_stack_ends_in_text),
         TEST(names_from_outside_are_escaped),
+        TEST(the_child_can_only_read),
         TEST(a_cancelled_job_leaves_nothing_behind),
         TEST(a_child_that_stands_still_is_killed_at_the_deadline),
         TEST(signals_and_codes_have_names),

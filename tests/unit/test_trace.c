@@ -96,7 +96,7 @@ static int parse_unfinished(const char *path)
 
     assert_memory_equal(text, "[\n", 2);
     for (char *end; (end = strchr(rest, '\n')) != NULL; rest = end + 1) {
-        if (end == rest)
+        if (strspn(rest, " ") == (size_t)(end - rest))
             continue;
         assert_int_equal(end[-1], ',');
         json_t *event = json_loadb(rest, (size_t)(end - rest) - 1, 0, NULL);
