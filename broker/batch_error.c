@@ -86,16 +86,19 @@ static const char *engine_words(Bulkhead__Error__Code code)
     return "could not be rendered";
 }
 
-/* The engine's own words add nothing where ours say it all, and are a claim of an untrusted process anyway. */
+/* The engine's own words add nothing where ours say it all. */
 static bool is_self_evident(Bulkhead__Error__Code code)
 {
-    return code == BULKHEAD__ERROR__CODE__PASSWORD_REQUIRED || code == BULKHEAD__ERROR__CODE__PASSWORD_WRONG ||
-           code == BULKHEAD__ERROR__CODE__EMPTY_DOCUMENT || code == BULKHEAD__ERROR__CODE__UNSUPPORTED_FORMAT;
+    return code == BULKHEAD__ERROR__CODE__UNSUPPORTED_FORMAT || code == BULKHEAD__ERROR__CODE__PASSWORD_REQUIRED ||
+           code == BULKHEAD__ERROR__CODE__PASSWORD_WRONG || code == BULKHEAD__ERROR__CODE__EMPTY_DOCUMENT;
 }
 
-void batch_error_of_engine(struct batch_error *error, Bulkhead__Error__Code code, const char *detail)
+void batch_error_of_engine(struct batch_error *error, Bulkhead__Error__Code code, const char *detail,
+                           const struct document *document)
 {
-    if (*detail && !is_self_evident(code))
+    if (*detail && document_url(document)[0] != '\0')
+        batch_error_set(error, exit_code_of_error(code), "%s", detail); /* "no page about:x; there are: …" */
+    else if (*detail && !is_self_evident(code))
         batch_error_set(error, exit_code_of_error(code), "%s: %s", engine_words(code), detail);
     else
         batch_error_set(error, exit_code_of_error(code), "%s", engine_words(code));
@@ -108,6 +111,8 @@ void batch_error_of_problem(struct batch_error *error, enum document_problem pro
     if (problem == DOCUMENT_SYSTEM_ERROR)
         batch_error_set(error, code, "%s: %s", document_problem_text(problem),
                         cli_error_text(error_number, text, sizeof(text)));
+    else if (problem == DOCUMENT_NOT_REGULAR)
+        batch_error_set(error, code, "is a pipe, a device or a socket, not a regular file");
     else
         batch_error_set(error, code, "%s", document_problem_text(problem));
 }
@@ -120,7 +125,9 @@ void batch_error_of_output(struct batch_error *error, const char *path, int resu
         batch_error_set(error, EXIT_CODE_OUTPUT_IS_INPUT, "not written: the output %s is an input", shown);
     else if (strcmp(path, "-") == 0)
         batch_error_set(error, exit_code_of_output(result), "standard output: %s",
-                        result == -EPIPE ? "closed by its reader" : cli_error_text(result, text, sizeof(text)));
+                        result == -EPIPE   ? "closed by its reader"
+                        : result == -EBADF ? "it is closed"
+                                           : cli_error_text(result, text, sizeof(text)));
     else
         batch_error_set(error, exit_code_of_output(result), "cannot write %s: %s", shown,
                         cli_error_text(result, text, sizeof(text)));

@@ -48,7 +48,7 @@ bool batch_file_select(struct batch *batch, struct batch_file *file, const struc
     if (!batch->options.paint)
         return true;
     if (info->page_count == 0) {
-        batch_error_of_engine(&file->error, BULKHEAD__ERROR__CODE__EMPTY_DOCUMENT, "");
+        batch_error_of_engine(&file->error, BULKHEAD__ERROR__CODE__EMPTY_DOCUMENT, "", file->document);
         return false;
     }
     uint32_t *numbers = NULL;

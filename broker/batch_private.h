@@ -55,7 +55,8 @@ void batch_error_set(struct batch_error *error, enum exit_code code, const char 
 void batch_error_set_way_out(struct batch_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void batch_error_copy(struct batch_error *into, const struct batch_error *from);
 /* From the renderer's own word. */
-void batch_error_of_engine(struct batch_error *error, Bulkhead__Error__Code code, const char *detail);
+void batch_error_of_engine(struct batch_error *error, Bulkhead__Error__Code code, const char *detail,
+                           const struct document *document);
 void batch_error_of_problem(struct batch_error *error, enum document_problem problem, int error_number);
 void batch_error_of_end(struct batch_error *error, const struct exit_report *report);
 void batch_error_of_output(struct batch_error *error, const char *path, int result);

@@ -243,7 +243,7 @@ static void on_failed(struct tab *tab, uint64_t request_id, Bulkhead__Error__Cod
     (void)tab;
     if (request_id != 0 && request_id != worker->request_id)
         return;
-    batch_error_of_engine(&error, code, detail);
+    batch_error_of_engine(&error, code, detail, worker->file->document);
     if (worker->page && request_id != 0) {
         page_failed_next(worker, &error);
         return;

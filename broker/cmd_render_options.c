@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "broker/cmd_render.h"
@@ -226,17 +227,35 @@ static int check_stdout(const struct render_options *options)
     return 0;
 }
 
+/* "OUT-001" beside a directory OUT is not what anybody means. */
+static int check_not_directory(const char *output)
+{
+    char shown[256];
+    struct stat st;
+    size_t length = strlen(output);
+    bool ends_in_slash = length > 0 && output[length - 1] == '/';
+    if (!ends_in_slash && (stat(output, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return 0;
+    text_escape(shown, sizeof(shown), output, length - ends_in_slash);
+    cli_message("cannot write %s: is a directory (name files in it with a pattern, such as -o %s/%%s-%%03d.png)", shown,
+                shown);
+    return EXIT_CODE_OUTPUT_IS_DIRECTORY;
+}
+
 static int make_output(struct render_options *options, const struct raw_options *raw)
 {
     if (raw->output && strcmp(raw->output, "-") == 0) {
         options->batch.to_stdout = true;
         return check_stdout(options);
     }
+    int r = raw->output ? check_not_directory(raw->output) : 0;
+    if (r != 0)
+        return r;
     if (raw->output && !raw->has_format)
         format_by_extension(options, raw->output);
     const char *why = NULL;
     const char *extension = encode_format_extension(options->batch.encode.format);
-    int r = output_name_parse(raw->output, extension, &options->output, &why);
+    r = output_name_parse(raw->output, extension, &options->output, &why);
     if (r == -ENOMEM)
         return EXIT_CODE_INTERNAL;
     if (r < 0)
