@@ -191,6 +191,22 @@ uint64_t session_peer_navigate(struct session_peer *peer, const char *url, int f
     return session_peer_request(peer, &envelope, fd);
 }
 
+void session_peer_open(struct session_peer *peer, const char *url)
+{
+    session_peer_expect(peer, BULKHEAD__TO_BROKER__MESSAGE_DOCUMENT_INFO, session_peer_navigate(peer, url, -1, 0));
+}
+
+uint64_t session_peer_measure(struct session_peer *peer, uint32_t page)
+{
+    Bulkhead__Measure measure = BULKHEAD__MEASURE__INIT;
+    Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
+
+    measure.page = page;
+    envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_MEASURE;
+    envelope.measure = &measure;
+    return session_peer_request(peer, &envelope, -1);
+}
+
 void session_peer_resize(struct session_peer *peer, uint32_t width_px, uint32_t height_px, uint32_t buffers)
 {
     Bulkhead__Resize resize = BULKHEAD__RESIZE__INIT;

@@ -51,6 +51,9 @@ int session_peer_wait(struct session_peer *peer);
 
 /* The usual orders. */
 uint64_t session_peer_navigate(struct session_peer *peer, const char *url, int fd, uint64_t size_bytes);
+/* Navigates and waits until the document is open. */
+void session_peer_open(struct session_peer *peer, const char *url);
+uint64_t session_peer_measure(struct session_peer *peer, uint32_t page);
 void session_peer_resize(struct session_peer *peer, uint32_t width_px, uint32_t height_px, uint32_t buffers);
 uint64_t session_peer_paint(struct session_peer *peer, uint32_t page, uint32_t frames_per_second, uint32_t frame_limit);
 void session_peer_release(struct session_peer *peer, uint32_t generation, uint32_t buffer);
