@@ -74,7 +74,7 @@ static int parse_extent(const char *name, const char *argument, uint32_t *ret_px
 {
     uint64_t px;
     if (!cli_parse_number(argument, 1, FRAME_EDGE_PX, &px))
-        return bad_value(name, argument, "pixels from 1 to 32768");
+        return bad_value(name, argument, "pixels from 1 to 200000");
     *ret_px = (uint32_t)px;
     return 0;
 }

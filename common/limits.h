@@ -37,8 +37,9 @@ enum {
     LIMIT_HANDLED = 128, /* per Activity */
     LIMIT_MODULES = 64,
 
-    /* Frames. 16384 is what common GPUs and image libraries take; 256 Mpx is 768 MB a buffer. */
-    FRAME_EDGE_PX = 32768,
+    /* Frames. The area is what costs: 256 Mpx is 768 MB a buffer. The edge keeps products within 64 bits by far; long strips
+     * (a 43,342 x 143 GIF is in the corpus) are fine. libpng itself takes a million. */
+    FRAME_EDGE_PX = 200 * 1000,
     FRAME_AREA_PX = 256 * 1000 * 1000,
     FRAME_BUFFERS = 3,
 
