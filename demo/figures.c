@@ -31,32 +31,56 @@ void figures_take(const struct stage *stage, struct figures *ret_figures)
     }
 }
 
+static void figures_print(FILE *table, const char *name, const struct figures_sum *row)
+{
+    fprintf(table, "%-18s %7llu %7llu %9llu %7llu %5llu\n", name, (unsigned long long)row->before,
+            (unsigned long long)row->after, (unsigned long long)row->expected, (unsigned long long)row->received,
+            (unsigned long long)row->lost);
+}
+
+static void figures_compare_tab(const struct figures_tab *then, const struct figures_tab *now,
+                                struct figures_sum *ret_row)
+{
+    uint64_t expected = now->painted - then->painted, received = now->received - then->received;
+    /* A neighbour with another renderer than before did not go on: whatever it painted, something was lost. */
+    bool same = then->renderer_id != 0 && then->renderer_id == now->renderer_id;
+    uint64_t missing = (expected > received ? expected - received : 0) + !same;
+
+    *ret_row = (struct figures_sum){
+        .before = then->received,
+        .after = now->received,
+        .expected = expected,
+        .received = received,
+        .lost = missing + (same ? now->lost - then->lost : 0),
+        .missing = missing,
+        .neighbours = 1,
+        .silent = received == 0,
+    };
+}
+
 void figures_compare(const struct stage *stage, const struct figures *before, const struct figures *after,
                      size_t except, FILE *table, struct figures_sum *ret_sum)
 {
-    *ret_sum = (struct figures_sum){0};
-    fprintf(table, "%-18s %7s %7s %9s %7s %5s\n", "neighbour", "before", "after", "expected", "painted", "lost");
-    for (size_t i = 0; i < before->count && i < after->count; i++) {
-        const struct figures_tab *then = &before->tabs[i], *now = &after->tabs[i];
-        /* A neighbour with another renderer than before did not go on: everything of it counts as lost. */
-        bool same = then->renderer_id != 0 && then->renderer_id == now->renderer_id;
-        uint64_t expected = now->painted - then->painted, received = now->received - then->received;
-        uint64_t missing = expected > received ? expected - received : 0;
-        uint64_t lost = same ? missing + (now->lost - then->lost) : expected + 1;
+    struct figures_sum rows[STAGE_TABS], sum = {0};
+    size_t count = before->count < after->count ? before->count : after->count;
+
+    for (size_t i = 0; i < count; i++) {
+        figures_compare_tab(&before->tabs[i], &after->tabs[i], &rows[i]);
         if (i == except)
             continue;
-        fprintf(table, "%-18s %7llu %7llu %9llu %7llu %5llu\n", stage->tabs[i].name, (unsigned long long)then->received,
-                (unsigned long long)now->received, (unsigned long long)expected, (unsigned long long)received,
-                (unsigned long long)lost);
-        ret_sum->neighbours++;
-        ret_sum->silent += received == 0;
-        ret_sum->before += then->received;
-        ret_sum->after += now->received;
-        ret_sum->expected += expected;
-        ret_sum->received += received;
-        ret_sum->lost += lost;
+        sum.before += rows[i].before;
+        sum.after += rows[i].after;
+        sum.expected += rows[i].expected;
+        sum.received += rows[i].received;
+        sum.lost += rows[i].lost;
+        sum.missing += rows[i].missing;
+        sum.neighbours++;
+        sum.silent += rows[i].silent;
     }
-    fprintf(table, "%-18s %7llu %7llu %9llu %7llu %5llu\n", "all of them", (unsigned long long)ret_sum->before,
-            (unsigned long long)ret_sum->after, (unsigned long long)ret_sum->expected,
-            (unsigned long long)ret_sum->received, (unsigned long long)ret_sum->lost);
+    fprintf(table, "%-18s %7s %7s %9s %7s %5s\n", "neighbour", "before", "after", "expected", "painted", "lost");
+    figures_print(table, "all of them", &sum);
+    for (size_t i = 0; i < count; i++)
+        if (i != except)
+            figures_print(table, stage->tabs[i].name, &rows[i]);
+    *ret_sum = sum;
 }

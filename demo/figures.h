@@ -20,9 +20,10 @@ struct figures {
     struct figures_tab tabs[STAGE_TABS];
 };
 
-/* Sums over all neighbours of one tab. */
+/* Sums over all neighbours of one tab. `lost` holds both: `missing`, painted but never arrived, or the renderer was
+ * another one; and what was left out for want of a buffer or arrived torn. */
 struct figures_sum {
-    uint64_t before, after, expected, received, lost;
+    uint64_t before, after, expected, received, lost, missing;
     size_t neighbours, silent; /* silent: painted nothing at all */
 };
 

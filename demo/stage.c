@@ -316,12 +316,30 @@ static void stage_nudge(struct stage *stage)
     }
 }
 
+/* How long this thread has been ready to run and was not let, altogether: the second number of
+ * Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat". 0 where the kernel does not count it. */
+static uint64_t stage_run_delay_ns(void)
+{
+    unsigned long long ran_ns = 0, delay_ns = 0;
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+
+    if (!file)
+        return 0;
+    int got = fscanf(file, "%llu %llu", &ran_ns, &delay_ns);
+    fclose(file);
+    return got == 2 ? delay_ns : 0;
+}
+
 static bool stage_turn(struct stage *stage)
 {
     if (stage->is_over)
         return false;
+    uint64_t delay_ns = stage_run_delay_ns();
     stage_nudge(stage);
     int r = loop_run_once(broker_loop(stage->broker), STAGE_TURN_MS);
+    delay_ns = stage_run_delay_ns() - delay_ns;
+    if (delay_ns > stage->held_up_ns)
+        stage->held_up_ns = delay_ns;
     if (r < 0) {
         stage->failure = r;
         stage->is_over = true;
