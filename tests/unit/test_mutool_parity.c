@@ -221,9 +221,10 @@ static void paints_the_same_pixels_as_mutool(void **state)
     for (char *path = strtok_r(paths, ":", &rest); path; path = strtok_r(NULL, ":", &rest))
         assert_int_equal(nftw(path, visit, 16, FTW_PHYS), 0);
     free(paths);
-    print_message("parity with mutool: %u same, %u different, %u refused by both, %u refused by mutool only, %u by the engine "
-                  "only\n",
-                  tally.same, tally.different, tally.refused_by_both, tally.refused_by_mutool, tally.refused_by_engine);
+    print_message(
+        "parity with mutool: %u same, %u different, %u refused by both, %u refused by mutool only, %u by the engine "
+        "only\n",
+        tally.same, tally.different, tally.refused_by_both, tally.refused_by_mutool, tally.refused_by_engine);
     assert_int_equal(tally.different, 0);
     if (!asked)
         assert_int_equal(tally.refused_by_engine, 0);
