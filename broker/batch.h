@@ -47,7 +47,7 @@ struct batch_options {
 struct batch_error {
     enum exit_code code;
     char *message; /* owned, escaped, without the input's name */
-    char *way_out; /* owned; NULL: the exit code's own, if it has one */
+    char *way_out; /* owned; NULL: the exit code's own, if it has one; "": none */
 };
 
 enum batch_page_state { BATCH_PAGE_WAITING, BATCH_PAGE_AT_WORK, BATCH_PAGE_WRITTEN, BATCH_PAGE_FAILED };

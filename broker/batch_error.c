@@ -52,7 +52,9 @@ void batch_error_copy(struct batch_error *into, const struct batch_error *from)
 
 const char *batch_error_way_out(const struct batch_error *error)
 {
-    return error->way_out ? error->way_out : exit_code_way_out((int)error->code);
+    if (error->way_out)
+        return *error->way_out ? error->way_out : NULL;
+    return exit_code_way_out((int)error->code);
 }
 
 static const char *engine_words(Bulkhead__Error__Code code)
@@ -96,12 +98,15 @@ static bool is_self_evident(Bulkhead__Error__Code code)
 void batch_error_of_engine(struct batch_error *error, Bulkhead__Error__Code code, const char *detail,
                            const struct document *document)
 {
-    if (*detail && document_url(document)[0] != '\0')
-        batch_error_set(error, exit_code_of_error(code), "%s", detail); /* "no page about:x; there are: …" */
-    else if (*detail && !is_self_evident(code))
+    bool is_about = document_url(document)[0] != '\0';
+    if (*detail && is_about) { /* "no page about:x; there are: …" */
+        batch_error_set(error, exit_code_of_error(code), "%s", detail);
+        batch_error_set_way_out(error, "%s", "");
+    } else if (*detail && !is_self_evident(code)) {
         batch_error_set(error, exit_code_of_error(code), "%s: %s", engine_words(code), detail);
-    else
+    } else {
         batch_error_set(error, exit_code_of_error(code), "%s", engine_words(code));
+    }
 }
 
 void batch_error_of_problem(struct batch_error *error, enum document_problem problem, int error_number)
