@@ -35,8 +35,8 @@ struct batch_options {
     bool no_files;  /* documents may ask for nothing */
     bool paint;     /* false: only find out what the inputs are */
     bool to_stdout; /* pages go to standard output, in order */
-    bool has_crash_test;
-    Bulkhead__CrashTest__Kind crash_test; /* for each input's first renderer */
+    bool has_crash_test, crash_every;
+    Bulkhead__CrashTest__Kind crash_test; /* for each input's first renderer; with crash_every for all of them */
     const struct page_range *pages;
     const struct output_name *output_name; /* NULL with to_stdout */
     struct page_size_request size;

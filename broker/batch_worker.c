@@ -76,7 +76,7 @@ static void on_info(struct tab *tab, const struct tab_info *info, void *userdata
         worker_finish(worker);
         return;
     }
-    if (batch->options.has_crash_test && worker->is_first)
+    if (batch->options.has_crash_test && (worker->is_first || batch->options.crash_every))
         tab_crash_test(tab, batch->options.crash_test);
     worker_next(worker);
 }

@@ -107,11 +107,16 @@ static int parse_png_level(const char *argument, int *ret_level)
     return 0;
 }
 
-/* "wild-write" is WILD_WRITE. */
+/* "wild-write" is WILD_WRITE, "wild-write,every" not for an input's first renderer only. */
 static int parse_crash_test(const char *argument, struct batch_options *batch)
 {
     char name[32] = "";
-    for (size_t i = 0; argument[i] && i < sizeof(name) - 1; i++)
+    const char *comma = strchr(argument, ',');
+    size_t length = comma ? (size_t)(comma - argument) : strlen(argument);
+    batch->crash_every = comma && strcmp(comma, ",every") == 0;
+    if (comma && !batch->crash_every)
+        return bad_value("crash-test", argument, "KIND or KIND,every");
+    for (size_t i = 0; i < length && i < sizeof(name) - 1; i++)
         name[i] = argument[i] == '-' ? '_' : (char)toupper((unsigned char)argument[i]);
     const ProtobufCEnumValue *value =
         protobuf_c_enum_descriptor_get_value_by_name(&bulkhead__crash_test__kind__descriptor, name);
