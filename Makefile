@@ -16,6 +16,9 @@ B := build/$(VARIANT)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
+# One short line a step; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)')
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 
 # --- flags ----------------------------------------------------------------------------------------------------------
@@ -182,15 +185,18 @@ fuzz-corpus: $(B)/tests/fuzz-corpus ## write the seeds of the fuzz targets anew 
 # --- rules ----------------------------------------------------------------------------------------------------------
 $(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h &: proto/%.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=proto --c_out=$(B)/proto $<
+	$(call say,PROTOC   $<)
+	$(Q)protoc-c --proto_path=proto --c_out=$(B)/proto $<
 
 # protobuf-c's code is not ours to warn about.
 $(B)/proto/%.pb-c.o: $(B)/proto/%.pb-c.c
-	$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) -w $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC       $<)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) -w $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/%.o: %.c | $(PROTO_H)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC       $<)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB_PROTO): $(PROTO_C:.c=.o)
 $(LIB_COMMON): $(call objects,$(COMMON_C))
@@ -199,9 +205,10 @@ $(LIB_RENDERER): $(call objects,$(RENDERER_C))
 $(LIB_SUPPORT): $(call objects,$(SUPPORT_C))
 $(B)/lib%.a:
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR       $@)
+	$(Q)$(AR) rcs $@ $^
 
-link = $(CC) $(LDFLAGS_ALL) -o $@ $(1) $(LDFLAGS)
+link = $(Q)echo '  LINK     $@'; $(CC) $(LDFLAGS_ALL) -o $@ $(1) $(LDFLAGS)
 
 $(BULKHEAD): $(B)/broker/main.o $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
