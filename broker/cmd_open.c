@@ -21,9 +21,9 @@ static const char help[] =
     "Shows each FILE in a tab of the terminal, painted by a sandboxed renderer of its own.\n"
     "? shows the keys; q leaves and remembers the tabs.\n"
     "\n"
-    "      --restore         the tabs of last time as well\n"
-    "      --overview        begin with the table of tabs and their pictures\n"
-    "      --crash-tests     keys C, H, M and S make the renderer in front misbehave\n" CLI_DOCUMENT_HELP
+    "      --restore             the tabs of last time as well\n"
+    "      --overview            begin with the table of tabs and their pictures\n"
+    "      --crash-tests         keys C, H, M and S make the renderer in front misbehave\n" CLI_DOCUMENT_HELP
         CLI_COMMON_HELP "\n"
     "FILE may be an about: page (about:about lists them).\n";
 
@@ -173,6 +173,8 @@ static void open_show(struct open_run *run)
             open_note(run, EXIT_CODE_USAGE, "open", "no tabs were open last time");
         return;
     }
+    if (run->code != EXIT_CODE_OK)
+        run->code = EXIT_CODE_SOME_FAILED;
     r = viewer_attach_terminal(run->viewer, NULL);
     if (r == 0) {
         log_set_sink(open_log, run->viewer);

@@ -90,7 +90,7 @@ static void viewer_print_document(FILE *out, const struct viewer_tab *tab)
     for (size_t i = 0; i < count; i++) {
         bool granted = grants[i].status == BULKHEAD__OPEN_FILE_REPLY__STATUS__GRANTED;
         text_format_bytes(size, sizeof(size), grants[i].size_bytes);
-        fprintf(out, "  %s %-12s %s%s%s\n", granted ? "✓" : "✗", document_grant_status_name(grants[i].status),
+        fprintf(out, "  %s %-22s %s%s%s\n", granted ? "✓" : "✗", document_grant_status_name(grants[i].status),
                 grants[i].path, granted ? ", " : "", granted ? size : "");
     }
     if (count == 0)

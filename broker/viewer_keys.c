@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "broker/viewer_private.h"
@@ -279,28 +278,6 @@ static bool viewer_overlay_key(struct viewer *viewer, uint32_t key)
         viewer_overlay_open(viewer, VIEWER_OVERLAY_NONE);
     else
         return false;
-    viewer_touch(viewer);
-    return true;
-}
-
-/* A document that wants a password gets the keys until Enter or Escape. */
-static bool viewer_password_key(struct viewer *viewer, struct viewer_tab *tab, uint32_t key)
-{
-    static const char stars[] = "********************************";
-    size_t length = strlen(viewer->password);
-
-    if (!tab->needs_password || viewer->mode != VIEWER_PAGE || (length == 0 && (key < ' ' || key > 0x7e)))
-        return false;
-    if (key == '\r')
-        viewer_reopen(tab, viewer->password);
-    if (key == '\r' || key == TERMINAL_KEY_ESCAPE || key == 3)
-        explicit_bzero(viewer->password, sizeof(viewer->password));
-    else if (key == 127)
-        viewer->password[length - 1] = '\0';
-    else if (key >= ' ' && key <= 0x7e && length + 1 < sizeof(viewer->password))
-        viewer->password[length] = (char)key;
-    if (key != '\r')
-        snprintf(tab->problem, sizeof(tab->problem), "password: %.*s_", (int)strlen(viewer->password), stars);
     viewer_touch(viewer);
     return true;
 }

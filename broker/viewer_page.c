@@ -5,7 +5,7 @@
 #include "broker/viewer_draw_parts.h"
 #include "broker/viewer_style.h"
 
-enum { VIEWER_TAB_TITLE_COLUMNS = 24 };
+enum { VIEWER_TAB_TITLE_COLUMNS = 24, VIEWER_MESSAGE_COLUMNS = 64 };
 
 bool viewer_draw_is_sad(const struct viewer_row *row)
 {
@@ -50,6 +50,29 @@ static void viewer_draw_notice(struct viewer_rect area, struct screen *screen, e
     }
 }
 
+/* A message of any length in a box in the middle. */
+static void viewer_draw_message(struct viewer_rect area, struct screen *screen, const char *text)
+{
+    struct screen_style style = viewer_style(screen, VIEWER_ROLE_BOX_WARNING);
+    int width = area.columns > VIEWER_MESSAGE_COLUMNS ? VIEWER_MESSAGE_COLUMNS : area.columns;
+    struct viewer_rect inside = {area.x + (area.columns - width) / 2 + 2, area.y, width - 4, 0};
+    int lines = (int)viewer_draw_text(screen, inside, style, text, 0);
+
+    if (area.rows < lines + 2 || inside.columns < 8) {
+        viewer_draw_notice(area, screen, VIEWER_ROLE_BOX_WARNING, &text, 1);
+        return;
+    }
+    inside.y = area.y + (area.rows - lines) / 2;
+    inside.rows = lines;
+    if (lines == 1) {
+        int columns = screen_text_columns(text);
+        inside.x = area.x + (area.columns - columns) / 2;
+        inside.columns = columns;
+    }
+    screen_box(screen, inside.x - 2, inside.y - 1, inside.columns + 4, lines + 2, style);
+    viewer_draw_text(screen, inside, style, text, 0);
+}
+
 static void viewer_draw_sad(const struct viewer_row *row, struct viewer_rect area, struct screen *screen)
 {
     const char *face = screen_is_utf8(screen) ? "☹" : ":(";
@@ -76,14 +99,13 @@ void viewer_draw_picture(const struct viewer_row *row, struct viewer_rect area, 
         int x = area.x + (columns < area.columns ? (area.columns - columns) / 2 : 0);
         int y = area.y + (rows < area.rows ? (area.rows - rows) / 2 : 0);
         thumbnail_draw(row->picture, screen, x, y, area.columns, area.rows, sad ? THUMBNAIL_SAD : THUMBNAIL_PLAIN);
-    } else if (!sad && row->state != TAB_FAILED) {
+    } else if (!sad && row->state != TAB_FAILED && !row->problem[0]) {
         viewer_draw_waiting(row, area, screen);
     }
     if (sad) {
         viewer_draw_sad(row, area, screen);
-    } else if (row->state == TAB_FAILED || row->state == TAB_UNRESPONSIVE) {
-        const char *const lines[] = {row->problem[0] ? row->problem : tab_state_name(row->state)};
-        viewer_draw_notice(area, screen, VIEWER_ROLE_NARRATION, lines, 1);
+    } else if (row->state == TAB_FAILED || row->state == TAB_UNRESPONSIVE || row->problem[0]) {
+        viewer_draw_message(area, screen, row->problem[0] ? row->problem : tab_state_name(row->state));
     }
 }
 

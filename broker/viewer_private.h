@@ -59,7 +59,8 @@ struct viewer {
     enum viewer_overlay overlay;
     char *overlay_text;
     size_t overlay_scroll;
-    char password[VIEWER_PASSWORD_BYTES]; /* being typed */
+    char password[VIEWER_PASSWORD_BYTES]; /* what was typed so far */
+    bool is_typing_password;
 };
 
 /* viewer.c */
@@ -88,6 +89,11 @@ void viewer_page_pixels(const struct viewer *viewer, uint32_t *ret_width_px, uin
 
 /* viewer_keys.c */
 void viewer_key(struct viewer *viewer, uint32_t key);
+
+/* viewer_password.c: whether the key was taken. Enter on a document that wants a password begins typing, Enter ends it.
+ */
+bool viewer_password_key(struct viewer *viewer, struct viewer_tab *tab, uint32_t key);
+void viewer_password_ask(struct viewer_tab *tab, bool was_wrong);
 
 /* viewer_info.c */
 void viewer_overlay_open(struct viewer *viewer, enum viewer_overlay overlay);

@@ -15,6 +15,7 @@ static struct screen_style viewer_style_monochrome(enum viewer_role role)
     case VIEWER_ROLE_BAD:
     case VIEWER_ROLE_NARRATION:
     case VIEWER_ROLE_BOX_BAD:
+    case VIEWER_ROLE_BOX_WARNING:
         attributes = SCREEN_BOLD;
         break;
     case VIEWER_ROLE_BAR:
@@ -45,6 +46,7 @@ struct screen_style viewer_style(const struct screen *screen, enum viewer_role r
         [VIEWER_ROLE_BAD] = {0xff6f61, SCREEN_DEFAULT, SCREEN_BOLD},
         [VIEWER_ROLE_BOX] = {0xe6e9f0, 0x1b2233, 0},
         [VIEWER_ROLE_BOX_BAD] = {0xffe4e0, 0x6a1f2a, 0},
+        [VIEWER_ROLE_BOX_WARNING] = {0x201800, 0xf2c14e, 0},
     };
 
     return screen_colours(screen) == SCREEN_MONOCHROME ? viewer_style_monochrome(role) : styles[role];

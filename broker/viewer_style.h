@@ -19,6 +19,7 @@ enum viewer_role {
     VIEWER_ROLE_BAD,
     VIEWER_ROLE_BOX,     /* text over everything */
     VIEWER_ROLE_BOX_BAD, /* the box of a sad tab */
+    VIEWER_ROLE_BOX_WARNING,
 };
 
 struct screen_style viewer_style(const struct screen *screen, enum viewer_role role);

@@ -247,7 +247,7 @@ void viewer_tab_progress(const struct viewer_tab *tab, uint32_t *ret_scroll_perm
 
     *ret_scroll_permille = 0;
     *ret_shown_permille = 1000;
-    if (!tab->has_asked || page_px <= shown_px + 1)
+    if (!tab->has_asked || viewer_tab_is_scene(tab) || page_px <= shown_px + 1)
         return;
     float scroll = tab->place.scroll_y_pt * tab->asked.scale_y / (page_px - shown_px);
     *ret_scroll_permille = (uint32_t)(scroll > 1 ? 1000 : scroll < 0 ? 0 : scroll * 1000);
@@ -348,8 +348,7 @@ static void viewer_on_failed(struct tab *tab, uint64_t request_id, Bulkhead__Err
     snprintf(own->problem, sizeof(own->problem), "%s", detail[0] ? detail : "the document could not be shown");
     viewer_say(own->viewer, "%s: %s", own->title, own->problem);
     if (own->needs_password)
-        snprintf(own->problem, sizeof(own->problem), "%s: type it here, then Enter",
-                 code == BULKHEAD__ERROR__CODE__PASSWORD_WRONG ? "wrong password" : "it wants a password");
+        viewer_password_ask(own, code == BULKHEAD__ERROR__CODE__PASSWORD_WRONG);
     viewer_tab_sync(own);
 }
 
