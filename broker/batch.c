@@ -8,10 +8,13 @@
 
 #include "broker/batch_worker.h"
 #include "broker/cli.h"
+#include "common/clock.h"
 
 enum {
     /* A second renderer opens and lays out the document again: worth it when each then has a few pages to paint. */
     PAGES_FOR_ANOTHER_WORKER = 4,
+    /* Reading the debug data of a renderer takes some tenths of a second; it is a courtesy, not the result. */
+    BACKTRACES_MS = 3000,
 };
 
 bool batch_is_stopping(const struct batch *batch)
@@ -93,6 +96,29 @@ static void collect_workers(struct batch *batch)
     }
 }
 
+static int on_deadline(struct loop_source *source, void *userdata)
+{
+    struct batch *batch = userdata;
+    (void)source;
+    loop_stop(broker_loop(batch->broker), 0);
+    return 0;
+}
+
+static int set_deadline(struct batch *batch, uint64_t at_ms)
+{
+    int r = batch->deadline ? 0 : loop_add_timer(broker_loop(batch->broker), on_deadline, batch, &batch->deadline);
+    return r < 0 ? r : loop_timer_set(batch->deadline, at_ms);
+}
+
+static void finish(struct batch *batch)
+{
+    bool waits = batch->options.backtraces && batch->backtraces_due > 0 && !batch_is_stopping(batch);
+    if (waits && !batch->deadline && set_deadline(batch, clock_now_ms() + BACKTRACES_MS) == 0)
+        return;
+    if (!waits)
+        loop_stop(broker_loop(batch->broker), 0);
+}
+
 static int on_wake(struct loop_source *source, void *userdata)
 {
     struct batch *batch = userdata;
@@ -105,7 +131,7 @@ static int on_wake(struct loop_source *source, void *userdata)
         batch_file_check_done(batch, &batch->files[i]);
     bool nothing_left = batch->files_done == batch->file_count || batch_is_stopping(batch);
     if (nothing_left && batch->worker_count == 0)
-        loop_stop(broker_loop(batch->broker), 0);
+        finish(batch);
     return 0;
 }
 
@@ -124,26 +150,33 @@ void batch_stop(struct batch *batch, enum exit_code code)
     batch_wake(batch);
 }
 
-static int on_deadline(struct loop_source *source, void *userdata)
-{
-    struct batch *batch = userdata;
-    (void)source;
-    loop_stop(broker_loop(batch->broker), 0);
-    return 0;
-}
-
 static void on_shutdown(struct broker *broker, int count, uint64_t deadline_ms, void *userdata)
 {
     struct batch *batch = userdata;
     batch_stop(batch, (enum exit_code)(EXIT_CODE_SIGNAL + broker_shutdown_signal(broker)));
-    if (count > 1) {
+    if (count > 1 || set_deadline(batch, deadline_ms) < 0)
         loop_stop(broker_loop(broker), 0);
+}
+
+static struct batch_end *find_end(struct batch *batch, unsigned renderer_id)
+{
+    for (size_t i = 0; i < batch->file_count; i++)
+        for (size_t end = 0; end < batch->files[i].end_count; end++)
+            if (batch->files[i].ends[end].renderer_id == renderer_id)
+                return &batch->files[i].ends[end];
+    return NULL;
+}
+
+static void on_backtrace(struct broker *broker, const struct exit_report *report, const char *text, void *userdata)
+{
+    struct batch *batch = userdata;
+    struct batch_end *end = find_end(batch, report->renderer_id);
+    (void)broker;
+    if (!end || end->backtrace)
         return;
-    }
-    if (!batch->deadline && loop_add_timer(broker_loop(broker), on_deadline, batch, &batch->deadline) < 0)
-        loop_stop(broker_loop(broker), 0);
-    else
-        loop_timer_set(batch->deadline, deadline_ms);
+    end->backtrace = strdup(text);
+    batch->backtraces_due--;
+    batch_wake(batch);
 }
 
 static void on_cell_ready(struct broker *broker, void *userdata)
@@ -166,7 +199,7 @@ static void on_cell_failed(struct broker *broker, int error, const char *why, vo
 }
 
 static const struct broker_listener broker_listener = {
-    .shutdown = on_shutdown, .cell_ready = on_cell_ready, .cell_failed = on_cell_failed};
+    .shutdown = on_shutdown, .cell_ready = on_cell_ready, .cell_failed = on_cell_failed, .backtrace = on_backtrace};
 
 static int make_files(struct batch *batch, char *const *inputs, size_t count)
 {
@@ -256,10 +289,9 @@ static void fail_unfinished(struct batch *batch, const struct batch_error *why)
             continue;
         file->is_started = true;
         for (size_t page = 0; page < file->page_count; page++) {
-            struct batch_error own = {.code = EXIT_CODE_OK};
+            struct batch_error own = {.code = why->code};
             if (file->pages[page].state == BATCH_PAGE_WRITTEN || file->pages[page].state == BATCH_PAGE_FAILED)
                 continue;
-            batch_error_copy(&own, why);
             if (file->error.code == EXIT_CODE_OK)
                 batch_error_copy(&file->error, why);
             batch_file_page_failed(batch, file, &file->pages[page], &own);

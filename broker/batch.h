@@ -32,9 +32,10 @@ struct batch_options {
     uint32_t timeout_ms;
     const char *password;
     float layout_width_pt, layout_height_pt, layout_em_pt;
-    bool no_files;  /* documents may ask for nothing */
-    bool paint;     /* false: only find out what the inputs are */
-    bool to_stdout; /* pages go to standard output, in order */
+    bool no_files;   /* documents may ask for nothing */
+    bool paint;      /* false: only find out what the inputs are */
+    bool backtraces; /* wait for the backtraces of renderers that crashed */
+    bool to_stdout;  /* pages go to standard output, in order */
     bool has_crash_test, crash_every;
     Bulkhead__CrashTest__Kind crash_test; /* for each input's first renderer; with crash_every for all of them */
     const struct page_range *pages;
@@ -72,6 +73,7 @@ struct batch_end {
     int wait_code, wait_status;
     bool has_page;
     uint32_t page;
+    char *backtrace; /* owned: a frame a line, escaped; NULL: none, or not waited for */
     char summary[256];
 };
 

@@ -116,8 +116,8 @@ void batch_file_give_up(struct batch *batch, struct batch_file *file, const stru
         batch_error_copy(&file->error, error);
     file->is_given_up = true;
     while ((page = batch_file_take_page(file)) != NULL) {
-        struct batch_error own = {.code = EXIT_CODE_OK};
-        batch_error_copy(&own, error);
+        /* The code alone: a document may claim a million pages. */
+        struct batch_error own = {.code = error->code};
         batch_file_page_failed(batch, file, page, &own);
     }
 }
@@ -126,9 +126,9 @@ void batch_file_note_end(struct batch *batch, struct batch_file *file, const str
                          const struct batch_page *page)
 {
     struct batch_end *ends = reallocarray(file->ends, file->end_count + 1, sizeof(*ends));
-    (void)batch;
     if (!ends)
         return;
+    batch->backtraces_due += report->has_record;
     file->ends = ends;
     struct batch_end *end = &ends[file->end_count++];
     *end = (struct batch_end){
@@ -164,6 +164,8 @@ void batch_file_fini(struct batch_file *file)
         batch_error_clear(&file->pages[i].error);
     }
     free(file->pages);
+    for (size_t i = 0; i < file->end_count; i++)
+        free(file->ends[i].backtrace);
     free(file->ends);
     batch_error_clear(&file->error);
     document_unref(file->document);

@@ -20,8 +20,9 @@ struct batch {
     struct batch_worker *workers; // batch_worker::next
     unsigned worker_count;
     struct batch_error start_error;
-    enum exit_code stop_code;     // why the whole batch stops early; EXIT_CODE_OK = it does not
-    bool is_over;                 // the loop has ended
+    enum exit_code stop_code; // why the whole batch stops early; EXIT_CODE_OK = it does not
+    bool is_over;             // the loop has ended
+    unsigned backtraces_due;
     struct loop_source *deadline; // for running work after a signal
     struct loop_source *wake;     // batch_schedule() is due
 };

@@ -77,6 +77,18 @@ static json_t *page_json(const struct batch_page *page)
     return object;
 }
 
+/* One string a frame. */
+static json_t *backtrace_json(const char *text)
+{
+    json_t *list = json_array();
+    while (text && *text) {
+        size_t length = strcspn(text, "\n");
+        json_array_append_new(list, json_stringn(text, length));
+        text += length + (text[length] == '\n');
+    }
+    return list;
+}
+
 static json_t *end_json(const struct batch_end *end)
 {
     json_t *object = json_pack("{s:s, s:s, s:i, s:i}", "cause", exit_cause_name(end->cause), "summary", end->summary,
@@ -89,6 +101,7 @@ static json_t *end_json(const struct batch_end *end)
                         end->kill_reason == KILL_NONE ? json_null() : json_string(kill_reason_name(end->kill_reason)));
     json_object_set_new(object, "violation",
                         end->violation == VIOLATION_NONE ? json_null() : json_string(violation_name(end->violation)));
+    json_object_set_new(object, "backtrace", backtrace_json(end->backtrace));
     return object;
 }
 

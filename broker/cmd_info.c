@@ -142,6 +142,7 @@ static int run(const struct info_options *options)
         .layout_height_pt = options->document.layout_height_pt,
         .layout_em_pt = options->document.layout_em_pt,
         .no_files = options->document.no_files,
+        .backtraces = options->common.json,
     };
     struct batch *batch = NULL;
     struct batch_error error = {.code = EXIT_CODE_OK};

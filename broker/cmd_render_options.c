@@ -284,6 +284,7 @@ static void fill_batch(struct render_options *options)
     batch->layout_em_pt = options->document.layout_em_pt;
     batch->no_files = options->document.no_files;
     batch->paint = true;
+    batch->backtraces = options->common.json;
     batch->pages = options->pages;
     batch->output_name = options->output;
 }
