@@ -158,7 +158,7 @@ static void bad_usage_is_said_in_one_line(void **state)
     assert_refused("--json=1 a.pdf", "--json takes no value");
     assert_refused("--dpi 0 a.pdf", "--dpi 0: expected a number");
     assert_refused("--dpi 12x a.pdf", "--dpi 12x: expected");
-    assert_refused("--width 99999 a.pdf", "--width 99999: expected pixels");
+    assert_refused("--width 999999 a.pdf", "--width 999999: expected pixels");
     assert_refused("--pages 1,x a.pdf", "--pages: not understood from \"x\" on");
     assert_refused("--pages 1, a.pdf", "--pages: a number is missing at the end");
     assert_refused("-f jpeg a.pdf", "--format jpeg: expected png, ppm or raw");
