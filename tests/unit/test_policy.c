@@ -236,6 +236,13 @@ static int is_answered(const char *name)
     return 0;
 }
 
+/* The kernel's own trampolines for probes: seccomp lets them pass by design (Linux 6.12 on), and called from anywhere
+ * else they end in SIGILL. The name is known to libseccomp 2.6 on. */
+static bool is_probe_trampoline(const char *name)
+{
+    return strcmp(name, "uretprobe") == 0 || strcmp(name, "uprobe") == 0;
+}
+
 static void every_other_call_with_a_name_is_reported(void **state)
 {
     struct closed_child child;
@@ -248,7 +255,7 @@ static void every_other_call_with_a_name_is_reported(void **state)
 #endif
     for (int number = 0; number < 600; number++) {
         char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
-        if (name != NULL && !is_answered(name)) {
+        if (name != NULL && !is_answered(name) && !is_probe_trampoline(name)) {
             struct call call = {.name = name, .number = number};
             closed_child_run(CLOSED_CHILD_POLICY, make_call, &call, &child);
             assert_reported(&child, &call);
