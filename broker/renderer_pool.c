@@ -17,6 +17,9 @@ enum {
     /* The next cell is started this long after the one of now became of use: not in the way of the first tab, and never
      * in a run that is over sooner. */
     STANDBY_AFTER_MS = 400,
+    /* The next spare is forked this long after one was taken: forking it at once would compete for the processors with
+     * the first picture of the tab that took it. */
+    SPARE_AFTER_MS = 30,
 };
 
 struct renderer_entry {
@@ -50,9 +53,10 @@ struct renderer_pool {
     struct loop_source *standby_timer;
     struct renderer_entry *renderers;
     struct renderer_claim *claims; // first come, first served
-    struct loop_source *refill_source;
+    struct loop_source *refill_source, *spare_timer;
     unsigned next_id, failures;
     bool is_ending, is_broken;
+    bool is_spare_due; // false for a while after one was taken
 };
 
 static int refill(struct renderer_pool *pool);
@@ -223,6 +227,8 @@ static void hand_over(struct renderer_pool *pool, struct renderer_entry *entry)
     struct renderer_claim *claim = pool->claims;
     pool->claims = claim->next;
     entry->is_spare = false;
+    pool->is_spare_due = false;
+    loop_timer_set(pool->spare_timer, clock_now_ms() + SPARE_AFTER_MS);
     claim->fn(entry->renderer, NULL, claim->userdata);
     free(claim);
 }
@@ -350,7 +356,15 @@ static unsigned count_claims(const struct renderer_pool *pool)
     return count;
 }
 
-/* One renderer for each claim, and the spares; a cell first if there is none. */
+static int on_spare_timer(struct loop_source *source, void *userdata)
+{
+    (void)source;
+    struct renderer_pool *pool = userdata;
+    pool->is_spare_due = true;
+    return refill(pool);
+}
+
+/* One renderer for each claim, and the spares when they are due; a cell first if there is none. */
 static int refill(struct renderer_pool *pool)
 {
     if (pool->is_ending || pool->is_broken)
@@ -360,7 +374,7 @@ static int refill(struct renderer_pool *pool)
         error = start_cell(pool, &pool->current);
     if (error == 0 && !cell_host_is_ready(pool->current))
         return 0; /* on_cell_ready() comes back here */
-    unsigned wanted = pool->spares_wanted + count_claims(pool);
+    unsigned wanted = count_claims(pool) + (pool->is_spare_due ? pool->spares_wanted : 0);
     for (unsigned have = count_spares(pool); error == 0 && have < wanted; have++)
         error = add_renderer(pool);
     if (error < 0) {
@@ -420,9 +434,12 @@ int renderer_pool_create(struct broker *broker, const char *renderer_path, unsig
     pool->listener = listener;
     pool->userdata = userdata;
     pool->next_id = 1;
+    pool->is_spare_due = true;
     int error = pool->renderer_path == NULL ? -ENOMEM : start_cell(pool, &pool->current);
     if (error == 0)
         error = loop_add_timer(broker_loop(broker), on_standby_timer, pool, &pool->standby_timer);
+    if (error == 0)
+        error = loop_add_timer(broker_loop(broker), on_spare_timer, pool, &pool->spare_timer);
     if (error < 0) {
         renderer_pool_destroy(pool);
         return error;
@@ -438,6 +455,7 @@ void renderer_pool_destroy(struct renderer_pool *pool)
     pool->is_ending = true;
     loop_source_remove(&pool->refill_source);
     loop_source_remove(&pool->standby_timer);
+    loop_source_remove(&pool->spare_timer);
     for (struct renderer_entry *entry = pool->renderers; entry != NULL; entry = entry->next)
         renderer_kill(entry->renderer, KILL_SHUTDOWN, VIOLATION_NONE);
     while (pool->renderers != NULL) {

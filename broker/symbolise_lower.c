@@ -20,6 +20,7 @@ static void limit_resources(void)
 {
     const struct rlimit none = {0, 0}, cpu = {CPU_SECONDS, CPU_SECONDS}, files = {OPEN_FILES, OPEN_FILES};
 
+    setpriority(PRIO_PROCESS, 0, 10); // the reload of the crashed tab goes first
     setrlimit(RLIMIT_CORE, &none);
     setrlimit(RLIMIT_FSIZE, &none);
     setrlimit(RLIMIT_CPU, &cpu);

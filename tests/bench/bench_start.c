@@ -15,7 +15,7 @@ static double open_once(struct broker *broker, bool until_live)
     bench_until(broker, until_live ? &tab.is_live : &tab.is_loading, 5000, "a new tab did not start");
     double took = (until_live ? tab.live_ms : tab.loading_ms) - start;
     bench_close(&tab);
-    bench_for(broker, 20); /* the next spare, and the end of this one */
+    bench_for(broker, 60); /* the next spare, and the end of this one */
     return took;
 }
 
