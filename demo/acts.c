@@ -16,7 +16,7 @@ enum {
     ACTS_AFTER_MS = 1400,     /* to look at the figures */
     ACTS_BACKTRACE_MS = 5500, /* the symboliser has 5 s */
     ACTS_RELOAD_MS = 5000,
-    ACTS_HELD_UP_NS = 25 * 1000 * 1000, /* with the time of a turn itself, two frames of a scene */
+    ACTS_HELD_UP_NS = 16 * 1000 * 1000, /* a frame's time */
 };
 
 /* A way to misbehave, and what must come of it. */
