@@ -123,7 +123,7 @@ int zygote_driver_start(struct zygote_driver *driver, const char *program, uint3
 /* waitpid with a deadline, by pidfd. */
 static int wait_for(pid_t pid)
 {
-    int status;
+    int status = 0;
     struct pollfd child = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
     int ready = child.fd < 0 ? 1 : poll(&child, 1, DRIVER_DEADLINE_MS);
 
@@ -140,10 +140,12 @@ int zygote_driver_stop(struct zygote_driver *driver)
     channel_destroy(driver->channel);
     driver->channel = NULL;
     int status = driver->pid > 0 ? wait_for(driver->pid) : 0;
-    if (driver->hello.init_pid > 0) {
+    if (driver->hello.init_pid > 0)
         kill(driver->hello.init_pid, SIGKILL);
-        wait_for(driver->hello.init_pid);
-    }
+    /* In any order: pid 1 of a pid namespace is not gone before everybody in it was reaped. All are in the session that
+     * the zygote made. */
+    while (driver->pid > 0 && waitpid(-driver->pid, NULL, 0) > 0)
+        continue;
     return status;
 }
 
