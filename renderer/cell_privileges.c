@@ -14,12 +14,18 @@
  * (https://systemd.io/UIDS-GIDS/); in a container with only 65536 of them, one from its unused gap below 61184. */
 static const uid_t unused_ids[] = {0x70000000 + 0xb41c, 61151};
 
+/* Each call is made whatever became of the one before it: in a container that forbids setgroups the id still counts. */
 static int change_id(uid_t id)
 {
-    /* setgroups may be forbidden in a container (EPERM) and then there is nothing to give up but what we were given. */
-    if (setresgid(id, id, id) < 0 || setgroups(0, NULL) < 0 || setresuid(id, id, id) < 0)
-        return -errno;
-    return 0;
+    int rc = 0;
+
+    if (setresgid(id, id, id) < 0)
+        rc = -errno;
+    if (setgroups(0, NULL) < 0 && rc == 0)
+        rc = -errno;
+    if (setresuid(id, id, id) < 0 && rc == 0)
+        rc = -errno;
+    return rc;
 }
 
 void cell_privileges_drop_id(struct cell_facts *facts)

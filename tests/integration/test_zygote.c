@@ -72,8 +72,11 @@ static void hello_tells_layers_modules_and_init(void **state)
     assert_in_range(zygote.hello.modules, 1, LIMIT_MODULES);
     assert_non_null(strstr(zygote.hello.first_module, "bulkhead-renderer"));
     assert_int_equal(zygote.hello.init_pid > 0, zygote.hello.in_force[LAYER(PID_NAMESPACE)]);
-    if (zygote.hello.init_pid > 0)
-        assert_int_equal(status_number(zygote.hello.init_pid, "PPid"), getpid());
+    if (zygote.hello.init_pid == 0)
+        return;
+    assert_int_equal(status_number(zygote.hello.init_pid, "PPid"), getpid());
+    assert_int_equal(status_number(zygote.hello.init_pid, "Seccomp"), 2);
+    assert_int_equal(status_number(zygote.hello.init_pid, "NoNewPrivs"), 1);
 }
 
 static void a_renderer_is_our_child_and_reports_its_own_cell(void **state)
@@ -224,7 +227,8 @@ static void a_terminals_signals_do_not_reach_the_cell(void **state)
     assert_int_equal(getsid(zygote.pid), zygote.pid);
 }
 
-/* A broker of its own, with a zygote and a renderer that was stopped; killed, so that it can tell nobody. */
+/* A broker of its own; killed, so that it can tell nobody. Zygote and renderer are stopped: only SIGKILL ends them now,
+ * a channel that hangs up does not. */
 static void __attribute__((noreturn)) live_as_broker(int out_fd)
 {
     struct zygote_driver own;
@@ -234,6 +238,7 @@ static void __attribute__((noreturn)) live_as_broker(int out_fd)
     if (zygote_driver_start(&own, zygote_driver_program(), 0) < 0 || zygote_driver_fork(&own, 1, 0, &renderer) < 0)
         _exit(1);
     kill(renderer.pid, SIGSTOP);
+    kill(own.pid, SIGSTOP);
     pids[0] = own.pid;
     /* A pid namespace's pid 1 is not gone before everybody in it was reaped: in this order. */
     pids[1] = renderer.pid;

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <seccomp.h>
 
 #include "common/fd.h"
 #include "renderer/cell_layers.h"
@@ -41,13 +42,36 @@ struct met {
 
 typedef void (*inside_fn)(struct met *met, void *argument);
 
+/* A call that this test's host is made to refuse; mask 0 = with any arguments. */
+struct refusal {
+    int number, error;
+    unsigned argument;
+    uint64_t mask, value;
+};
+
 struct visit {
+    const struct refusal *refusals; /* ends with error 0 */
     uint32_t without;
     uint64_t memory_limit_bytes;
     bool closes;
     int status;
     struct met *met;
 };
+
+/* Stands in for hosts we do not have: containers, restricted user namespaces, old kernels. */
+static void refuse(const struct refusal *refusals)
+{
+    scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+
+    for (; refusals->error != 0; refusals++) {
+        struct scmp_arg_cmp when = SCMP_CMP(refusals->argument, SCMP_CMP_MASKED_EQ, refusals->mask, refusals->value);
+        seccomp_rule_add_array(context, SCMP_ACT_ERRNO(refusals->error), refusals->number, refusals->mask != 0, &when);
+    }
+    seccomp_attr_set(context, SCMP_FLTATR_CTL_NNP, geteuid() != 0);
+    if (seccomp_load(context) < 0)
+        _exit(96);
+    seccomp_release(context);
+}
 
 static void __attribute__((noreturn)) live(const struct visit *visit, inside_fn function, void *argument)
 {
@@ -58,6 +82,8 @@ static void __attribute__((noreturn)) live(const struct visit *visit, inside_fn 
     if (policy_compile(POLICY_RENDERER, &policy) < 0)
         _exit(98);
     config.policy = policy;
+    if (visit->refusals != NULL)
+        refuse(visit->refusals);
     visit->met->enter_result = cell_enter(&config, &visit->met->facts, &visit->met->init_pid);
     if (visit->met->enter_result < 0)
         _exit(97);
@@ -338,6 +364,88 @@ static void each_layer_can_be_missing_alone(void **state)
     visit_end(&everything);
 }
 
+static void assert_same_but(const struct visit *visit, uint32_t missing, int error)
+{
+    struct visit everything = {.closes = true};
+
+    visit_start(&everything, NULL, NULL);
+    assert_int_equal(visit->status, 0);
+    for (int layer = 0; layer < CELL_LAYERS; layer++) {
+        const struct cell_fact *one = &visit->met->facts.layers[layer];
+        bool expected = everything.met->facts.layers[layer].in_force && !(missing & CELL_BIT(layer));
+        if (one->in_force != expected || ((missing & CELL_BIT(layer)) && error != 0 && one->error != error))
+            fail_msg("layer %d: in force %d, error %d, %s", layer, one->in_force, one->error, one->evidence);
+    }
+    visit_end(&everything);
+}
+
+static void a_host_that_refuses_user_namespaces_leaves_the_rest_to_root(void **state)
+{
+    static const struct refusal refusals[] = {{SCMP_SYS(unshare), EPERM, 0, CLONE_NEWUSER, CLONE_NEWUSER}, {0}};
+    struct visit visit = {.refusals = refusals, .closes = true};
+
+    (void)state;
+    visit_start(&visit, NULL, NULL);
+    assert_same_but(&visit, geteuid() == 0 ? CELL_BIT(LAYER(USER_NAMESPACE)) : CELL_NAMESPACES, EPERM);
+    visit_end(&visit);
+}
+
+/* As Ubuntu 24.04 does to unconfined programs: the namespace comes, the rights in it do not. */
+static void a_host_that_refuses_the_mount_keeps_the_namespaces(void **state)
+{
+    static const struct refusal refusals[] = {{SCMP_SYS(mount), EACCES}, {0}};
+    struct visit visit = {.refusals = refusals, .closes = true};
+
+    (void)state;
+    visit_start(&visit, NULL, NULL);
+    assert_same_but(&visit, CELL_BIT(LAYER(EMPTY_ROOT)), EACCES);
+    visit_end(&visit);
+}
+
+static void a_container_that_refuses_every_namespace_keeps_the_rest(void **state)
+{
+    static const struct refusal refusals[] = {
+        {SCMP_SYS(unshare), EPERM}, {SCMP_SYS(mount), EPERM}, {SCMP_SYS(pivot_root), EPERM}, {0}};
+    struct visit visit = {.refusals = refusals, .closes = true};
+
+    (void)state;
+    visit_start(&visit, NULL, NULL);
+    assert_same_but(&visit, CELL_NAMESPACES, EPERM);
+    assert_int_equal(visit.met->init_pid, 0);
+    visit_end(&visit);
+}
+
+static void an_old_kernel_is_reported_layer_by_layer(void **state)
+{
+    static const struct refusal refusals[] = {{SCMP_SYS(landlock_create_ruleset), ENOSYS},
+                                              {SCMP_SYS(close_range), ENOSYS},
+                                              {SCMP_SYS(pidfd_open), ENOSYS},
+                                              {SCMP_SYS(prctl), EINVAL, 0, 0xffffffff, 65},
+                                              {0}};
+    struct visit visit = {.refusals = refusals, .closes = true};
+
+    (void)state;
+    visit_start(&visit, NULL, NULL);
+    assert_same_but(&visit,
+                    CELL_BIT(LAYER(LANDLOCK_FILES)) | CELL_BIT(LAYER(LANDLOCK_NETWORK)) |
+                        CELL_BIT(LAYER(LANDLOCK_SCOPES)) | CELL_BIT(LAYER(MEMORY_DENY_WRITE_EXECUTE)),
+                    0);
+    assert_int_equal(fact(&visit, LAYER(LANDLOCK_FILES))->error, ENOSYS);
+    assert_int_equal(fact(&visit, LAYER(MEMORY_DENY_WRITE_EXECUTE))->error, EINVAL);
+    visit_end(&visit);
+}
+
+static void a_filter_that_does_not_load_is_never_called_a_filter(void **state)
+{
+    static const struct refusal refusals[] = {{SCMP_SYS(seccomp), EACCES}, {0}};
+    struct visit visit = {.refusals = refusals, .closes = true};
+
+    (void)state;
+    visit_start(&visit, NULL, NULL);
+    assert_same_but(&visit, CELL_BIT(LAYER(SECCOMP)), EACCES);
+    visit_end(&visit);
+}
+
 static void use_resources(struct met *met, void *argument)
 {
     size_t half = *(size_t *)argument / 2;
@@ -481,6 +589,11 @@ int main(void)
         TEST(nobody_is_root_and_children_are_born_in_the_pid_namespace),
         TEST(without_user_namespaces_root_still_gets_the_others),
         TEST(each_layer_can_be_missing_alone),
+        TEST(a_host_that_refuses_user_namespaces_leaves_the_rest_to_root),
+        TEST(a_host_that_refuses_the_mount_keeps_the_namespaces),
+        TEST(a_container_that_refuses_every_namespace_keeps_the_rest),
+        TEST(an_old_kernel_is_reported_layer_by_layer),
+        TEST(a_filter_that_does_not_load_is_never_called_a_filter),
         TEST(memory_and_descriptors_are_limited),
         TEST(a_file_size_limit_leaves_shared_memory_alone),
         TEST(descriptors_that_are_not_kept_are_closed),
