@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "broker/cli.h"
 #include "broker/cli_document.h"
@@ -25,7 +26,7 @@ static const char help[] =
     "      --overview            begin with the table of tabs and their pictures\n"
     "      --crash-tests         keys C, H, M and S make the renderer in front misbehave\n" CLI_DOCUMENT_HELP
         CLI_COMMON_HELP "\n"
-    "FILE may be an about: page (about:about lists them).\n";
+    "FILE may be - for what is piped in, or an about: page (about:about lists them).\n";
 
 static const struct option long_options[] = {
     {"restore", no_argument, NULL, OPEN_OPTION_RESTORE},
@@ -248,6 +249,9 @@ static int open_parse(int argc, char **argv, struct open_run *run)
         return cli_usage_error("open", "--json is for render and info");
     if (run->input_count == 0 && !run->restore)
         return cli_usage_error("open", "which file?");
+    for (size_t i = 0; i < run->input_count; i++)
+        if (strcmp(run->inputs[i], "-") == 0 && isatty(STDIN_FILENO))
+            return cli_usage_error("open", "- stands for what is piped in, and nothing is");
     int code = cli_common_check(&run->common);
     return code == EXIT_CODE_OK ? -1 : code;
 }
@@ -262,8 +266,8 @@ int cmd_open(int argc, char **argv)
     int code = open_parse(argc, argv, &run);
     terminal_detect_own(&facts);
     if (code < 0 && !terminal_is_present())
-        code = cli_usage_error("open", "standard input and output must be a terminal; bulkhead render writes pictures "
-                                       "without one");
+        code =
+            cli_usage_error("open", "standard output must be a terminal; bulkhead render writes pictures without one");
     if (code < 0 && !facts.can_draw)
         code = cli_usage_error("open",
                                "this terminal cannot be drawn on (TERM=%s); bulkhead render writes pictures "

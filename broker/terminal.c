@@ -92,7 +92,7 @@ void terminal_detect_own(struct terminal_facts *ret_facts)
 
 bool terminal_is_present(void)
 {
-    return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    return isatty(STDOUT_FILENO);
 }
 
 static int terminal_open_device(const char *device)

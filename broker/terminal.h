@@ -32,7 +32,7 @@ struct terminal_environment {
 void terminal_detect(const struct terminal_environment *environment, struct terminal_facts *ret_facts);
 /* The same from this process's environment. */
 void terminal_detect_own(struct terminal_facts *ret_facts);
-/* Whether standard input and output are both terminals. */
+/* Whether standard output is a terminal. Keys are read from the same one, whatever standard input is. */
 bool terminal_is_present(void);
 
 struct terminal_listener {

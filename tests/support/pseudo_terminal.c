@@ -74,10 +74,10 @@ static void clear(struct pseudo_terminal *terminal)
 /* One control sequence, "\033[…final"; its length, 0 when it is not complete. */
 static size_t show_sequence(struct pseudo_terminal *terminal, const char *text)
 {
-    size_t length = 2 + strspn(text + 2, "0123456789;?");
+    size_t length = text[1] == '\0' ? 1 : 2 + strspn(text + 2, "0123456789;?");
     int row = 1, column = 1;
 
-    if (text[1] == '\0' || text[length] == '\0')
+    if (text[length] == '\0')
         return 0;
     if (text[length] == 'H' && sscanf(text + 2, "%d;%d", &row, &column) >= 0) {
         terminal->y = row - 1;
