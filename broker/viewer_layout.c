@@ -4,7 +4,7 @@
 
 enum {
     VIEWER_LAYOUT_WIDE = 120,       /* columns from which the panel stands beside the pictures */
-    VIEWER_LAYOUT_PANEL_LEAST = 52, /* a backtrace line is readable from here */
+    VIEWER_LAYOUT_PANEL_LEAST = 60, /* a backtrace line is readable from here */
     VIEWER_LAYOUT_PANEL_MOST = 76,
     VIEWER_LAYOUT_TILE_MOST = 64, /* a tile larger than this says no more */
 };
@@ -86,8 +86,9 @@ static void viewer_layout_overview(struct viewer_layout *layout, const struct vi
     layout->events = viewer_layout_take_bottom(&area, area.rows >= 30 ? 4 : area.rows >= 20 ? 2 : 1);
     if (has_panel && area.columns >= VIEWER_LAYOUT_WIDE) {
         int columns = area.columns * 2 / 5;
-        layout->panel =
-            viewer_layout_take_right(&area, columns > VIEWER_LAYOUT_PANEL_MOST ? VIEWER_LAYOUT_PANEL_MOST : columns);
+        columns = columns < VIEWER_LAYOUT_PANEL_LEAST ? VIEWER_LAYOUT_PANEL_LEAST : columns;
+        columns = columns > VIEWER_LAYOUT_PANEL_MOST ? VIEWER_LAYOUT_PANEL_MOST : columns;
+        layout->panel = viewer_layout_take_right(&area, columns);
     }
     /* At most three fifths for the table; on small screens with a panel half, so that both can be read. */
     bool stacked = has_panel && layout->panel.rows == 0;

@@ -33,7 +33,7 @@ void figures_take(const struct stage *stage, struct figures *ret_figures)
 
 static void figures_print(FILE *table, const char *name, const struct figures_sum *row)
 {
-    fprintf(table, "%-18s %7llu %7llu %9llu %7llu %5llu\n", name, (unsigned long long)row->before,
+    fprintf(table, "%-17s %6llu %6llu %8llu %7llu %5llu\n", name, (unsigned long long)row->before,
             (unsigned long long)row->after, (unsigned long long)row->expected, (unsigned long long)row->received,
             (unsigned long long)row->lost);
 }
@@ -77,7 +77,7 @@ void figures_compare(const struct stage *stage, const struct figures *before, co
         sum.neighbours++;
         sum.silent += rows[i].silent;
     }
-    fprintf(table, "%-18s %7s %7s %9s %7s %5s\n", "neighbour", "before", "after", "expected", "painted", "lost");
+    fprintf(table, "%-17s %6s %6s %8s %7s %5s\n", "neighbour", "before", "after", "expected", "painted", "lost");
     figures_print(table, "all of them", &sum);
     for (size_t i = 0; i < count; i++)
         if (i != except)

@@ -98,6 +98,7 @@ static int demo_prepare(const struct stage_options *options, char *policy_path, 
 
 static void demo_stay(struct stage *stage)
 {
+    stage->is_nudging = false; /* pages are the user's to turn now */
     stage_heading(stage, "over to you: 1-9 and Tab switch, Enter opens, C H M S misbehave, r reloads, ? help, q quits");
     while (stage_run(stage, 1000))
         ;

@@ -272,7 +272,7 @@ static int stage_open_terminal(struct stage *stage)
 
 int stage_open(struct stage *stage, const struct stage_options *options)
 {
-    *stage = (struct stage){.options = options, .start_ms = clock_now_ms()};
+    *stage = (struct stage){.options = options, .start_ms = clock_now_ms(), .is_nudging = true};
     log_set_sink(stage_log, stage);
     int r = broker_create(&options->broker, &stage_broker_listener, stage, &stage->broker);
     if (r == 0)
@@ -306,7 +306,7 @@ static void stage_nudge(struct stage *stage)
 {
     uint64_t now_ms = clock_now_ms();
 
-    if (now_ms < stage->nudge_ms || stage->count == 0)
+    if (!stage->is_nudging || now_ms < stage->nudge_ms || stage->count == 0)
         return;
     stage->nudge_ms = now_ms + STAGE_NUDGE_MS;
     for (size_t tries = 0; tries < stage->count; tries++) {

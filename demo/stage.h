@@ -39,6 +39,7 @@ struct stage {
     size_t count;
     uint64_t start_ms, nudge_ms;
     size_t nudge_next;
+    bool is_nudging;     /* documents are asked for frames all the time */
     uint64_t held_up_ns; /* the longest the machine let this thread wait for a processor in one turn of the loop */
     bool on_terminal, is_over; /* over: the user, a signal or a failure ended it */
     int failure;               /* -errno or 0: the cell could not be built */
