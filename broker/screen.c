@@ -80,7 +80,8 @@ static void screen_set(struct screen_cell *cell, struct screen_style style, cons
 {
     size_t length = strnlen(glyph, SCREEN_GLYPH_BYTES - 1);
 
-    /* Cells are compared as bytes, so what lies behind the NUL counts. */
+    _Static_assert(sizeof(*cell) == SCREEN_GLYPH_BYTES + 1 + sizeof(style), "cells are compared as bytes");
+    /* What lies behind the NUL counts too. */
     memset(cell, 0, sizeof(*cell));
     memcpy(cell->glyph, glyph, length);
     cell->columns = columns;
@@ -164,7 +165,7 @@ static int screen_next_glyph(const char **text, char glyph[SCREEN_GLYPH_BYTES])
     size_t length = screen_printable(*text);
 
     if (length == 0) {
-        strcpy(glyph, "?");
+        memcpy(glyph, "?", 2);
         *text += 1;
         return 1;
     }
@@ -181,8 +182,9 @@ static void screen_append_mark(struct screen *screen, int x, int y, const char *
     struct screen_cell *cell = screen_at(screen, x, y);
     if (cell->columns == 0 && x > 0)
         cell--;
-    if (strlen(cell->glyph) + strlen(mark) < SCREEN_GLYPH_BYTES)
-        strcat(cell->glyph, mark);
+    size_t used = strlen(cell->glyph), more = strlen(mark);
+    if (used + more < SCREEN_GLYPH_BYTES)
+        memcpy(cell->glyph + used, mark, more);
 }
 
 static void screen_put_glyph(struct screen *screen, int x, int y, struct screen_style style, const char *glyph,

@@ -20,7 +20,7 @@ enum { SCREEN_BOLD = 1, SCREEN_DIM = 2, SCREEN_REVERSE = 4, SCREEN_UNDERLINE = 8
 
 struct screen_style {
     uint32_t foreground, background;
-    uint8_t attributes; /* SCREEN_BOLD | … */
+    uint32_t attributes; /* SCREEN_BOLD | …; as wide as the others: cells are compared as bytes and have no padding */
 };
 
 enum { SCREEN_GLYPH_BYTES = 11 };

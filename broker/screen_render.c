@@ -82,7 +82,7 @@ static void screen_render_colour(struct screen_render *render, uint32_t colour, 
 static void screen_render_style(struct screen_render *render, const struct screen_style *style)
 {
     static const struct {
-        uint8_t attribute;
+        uint32_t attribute;
         const char *code;
     } codes[] = {
         {SCREEN_BOLD, "\033[1m"}, {SCREEN_DIM, "\033[2m"}, {SCREEN_REVERSE, "\033[7m"}, {SCREEN_UNDERLINE, "\033[4m"}};

@@ -124,6 +124,7 @@ static bool terminal_deliver_keys(struct terminal *terminal, bool is_final)
     uint32_t key;
     size_t used;
 
+    /* cppcheck-suppress autoVariables ; it is taken back before this call ends */
     terminal->closed = &closed;
     while ((used = terminal_keys_decode(terminal->input, terminal->input_bytes, is_final, &key)) > 0) {
         terminal->input_bytes -= used;

@@ -5,8 +5,8 @@
 
 /* A row of the key table. */
 struct viewer_binding {
-    uint32_t key;
     void (*act)(struct viewer *viewer, struct viewer_tab *tab);
+    uint32_t key;
     bool crash_tests; /* only when they were asked for */
 };
 

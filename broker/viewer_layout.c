@@ -38,6 +38,8 @@ static struct viewer_rect viewer_layout_take_right(struct viewer_rect *from, int
 static int viewer_layout_tile_score(const struct viewer_rect *area, int count, int across)
 {
     int down = (count + across - 1) / across;
+    if (down < 1)
+        return 0;
     int columns = area->columns / across - 1, rows = area->rows / down - 1;
     int by_height = rows * 2 * 4 / 3;
 

@@ -17,8 +17,8 @@ static void viewer_password_append(struct viewer *viewer, uint32_t key)
     else
         snprintf(utf8, sizeof(utf8), "%c%c%c%c", 0xf0 | key >> 18, 0x80 | (key >> 12 & 63), 0x80 | (key >> 6 & 63),
                  0x80 | (key & 63));
-    if (length + strlen(utf8) < sizeof(viewer->password))
-        strcpy(viewer->password + length, utf8);
+    if (length + sizeof(utf8) <= sizeof(viewer->password))
+        memcpy(viewer->password + length, utf8, sizeof(utf8));
 }
 
 static void viewer_password_erase(struct viewer *viewer)

@@ -2,7 +2,7 @@
 
 static struct screen_style viewer_style_monochrome(enum viewer_role role)
 {
-    uint8_t attributes = 0;
+    uint32_t attributes = 0;
 
     switch (role) {
     case VIEWER_ROLE_TEXT:
