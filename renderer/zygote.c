@@ -27,9 +27,6 @@
 /* The fds of a Fork message, in order. */
 enum { FORK_CHANNEL, FORK_RECORD, FORK_STDOUT, FORK_STDERR, FORK_FDS };
 
-/* Room to look for what a session holds; cell_close() takes no more (CELL_KEEP_FDS). */
-enum { KEEP_FDS = 32 };
-
 struct zygote {
     struct channel *channel;
     struct cell_config cell; // cell.policy is owned by the zygote
@@ -45,11 +42,13 @@ static bool parent_is_gone(void)
 }
 
 /* An exec hands on the broker's blocked signals, ignored signals and process group; none is of use here. A session of
- * its own keeps a terminal's Ctrl-C from reaching renderers before the broker has decided what it means. */
+ * its own keeps a terminal's Ctrl-C from reaching renderers before the broker has decided what it means. Descriptors
+ * the broker itself was started with (a shell's "exec 5<>file", a jobserver's pipe) come through its exec as well. */
 static void leave_the_brokers_shadow(void)
 {
     sigset_t none;
 
+    syscall(SYS_close_range, ZYGOTE_CHANNEL_FD + 1, ~0u, 0);
     sigemptyset(&none);
     for (int number = 1; number < NSIG; number++)
         signal(number, number == SIGPIPE ? SIG_IGN : SIG_DFL);
@@ -141,18 +140,6 @@ static int say_hello(struct zygote *zygote, const struct modules *modules)
     return rc == CHANNEL_OK ? channel_flush(zygote->channel) : rc;
 }
 
-/* Descriptors that are open now: a session opened what it needs before the cell closes around it. */
-static int find_open_fds(int ret_fds[KEEP_FDS])
-{
-    int count = 0;
-
-    for (int fd = 0; fd < KEEP_FDS; fd++) {
-        if (fcntl(fd, F_GETFD) >= 0)
-            ret_fds[count++] = fd;
-    }
-    return count;
-}
-
 /* Puts the renderer's fds where the zygote's were, so that nothing of the zygote's stays: its channel is replaced by
  * the renderer's own. Takes all fds. */
 static int settle_fds(int fds[FORK_FDS])
@@ -171,7 +158,8 @@ static int settle_fds(int fds[FORK_FDS])
 /* The whole life of a renderer. */
 static int live_as_renderer(struct zygote *zygote, uint32_t id, uint64_t memory_limit_bytes, int fds[FORK_FDS])
 {
-    int open_fds[KEEP_FDS];
+    /* A session opens nothing before its cell is closed: the crash record is mapped by now, all else is memory. */
+    static const int kept_fds[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, ZYGOTE_CHANNEL_FD};
     char name[16];
     struct session *session;
     int rc;
@@ -188,7 +176,7 @@ static int live_as_renderer(struct zygote *zygote, uint32_t id, uint64_t memory_
     if (rc == 0) {
         if (memory_limit_bytes != 0)
             zygote->cell.memory_limit_bytes = memory_limit_bytes;
-        rc = cell_close(&zygote->cell, open_fds, find_open_fds(open_fds), &zygote->facts);
+        rc = cell_close(&zygote->cell, kept_fds, sizeof(kept_fds) / sizeof(kept_fds[0]), &zygote->facts);
     }
     if (rc < 0) {
         log_write(LOG_ERROR, "renderer=%u state=start_failed error=%d", id, -rc);

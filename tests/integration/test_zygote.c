@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "renderer/cell_layers.h"
 #include "tests/support/zygote_driver.h"
@@ -62,6 +64,15 @@ static long status_number(pid_t pid, const char *name)
     return value;
 }
 
+/* The init puts its filter up by itself, beside the zygote's hello. */
+static void await_filter(pid_t pid)
+{
+    uint64_t deadline = clock_now_ms() + DRIVER_DEADLINE_MS;
+
+    while (status_number(pid, "Seccomp") != 2 && clock_now_ms() < deadline)
+        sched_yield();
+}
+
 static void hello_tells_layers_modules_and_init(void **state)
 {
     (void)state;
@@ -75,6 +86,7 @@ static void hello_tells_layers_modules_and_init(void **state)
     if (zygote.hello.init_pid == 0)
         return;
     assert_int_equal(status_number(zygote.hello.init_pid, "PPid"), getpid());
+    await_filter(zygote.hello.init_pid);
     assert_int_equal(status_number(zygote.hello.init_pid, "Seccomp"), 2);
     assert_int_equal(status_number(zygote.hello.init_pid, "NoNewPrivs"), 1);
 }
@@ -93,6 +105,8 @@ static void a_renderer_is_our_child_and_reports_its_own_cell(void **state)
     assert_int_not_equal(status_number(renderer.pid, "Uid"), 0);
     for (int layer = 0; layer < CELL_LAYERS; layer++)
         assert_int_equal(renderer.hello.in_force[layer], zygote.hello.in_force[layer]);
+    /* Nothing of DRIVER_STRAY_FD: three of the log and null, and its channel. */
+    assert_string_equal(renderer.hello.evidence[LAYER(CLOSED_FDS)], "4 fds open");
 #ifndef BULKHEAD_SANITIZED
     assert_non_null(strstr(renderer.hello.evidence[LAYER(RESOURCE_LIMITS)], "1073741824"));
 #endif

@@ -46,6 +46,7 @@ static void __attribute__((noreturn)) become_zygote(const char *program, int cha
     dup2(null_fd, 0);
     dup2(channel_fd, 3);
     syscall(SYS_close_range, 4, ~0u, 0);
+    dup2(0, DRIVER_STRAY_FD); /* as a broker hands on what it was itself started with */
     execve(program, arguments, environment);
     _exit(127);
 }

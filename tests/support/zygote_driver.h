@@ -10,7 +10,8 @@
 #include "common/crash_record.h"
 #include "renderer/cell.h"
 
-enum { DRIVER_DEADLINE_MS = 20000 };
+/* A zygote is started with one descriptor open that is none of its business. */
+enum { DRIVER_DEADLINE_MS = 20000, DRIVER_STRAY_FD = 7 };
 
 struct driver_hello {
     bool attempted[CELL_LAYERS], in_force[CELL_LAYERS];
