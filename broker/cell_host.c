@@ -216,12 +216,11 @@ static int spawn(const char *path, const struct broker_options *options, const s
     posix_spawn_file_actions_adddup2(&actions, fds->stdout_write, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, fds->stderr_write, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions, fds->channel, ZYGOTE_CHANNEL_FD);
-    /* The broker blocks signals for its signalfd and ignores SIGPIPE; neither is for its children. A process group of
-     * its own keeps the terminal's Ctrl-C for the broker, who decides what becomes of running work. */
+    /* The broker blocks signals for its signalfd and ignores SIGPIPE; neither is for its children. A session of its own
+     * keeps the terminal, and its Ctrl-C, for the broker, who decides what becomes of running work. */
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
     int error = posix_spawn(ret_pid, path, &actions, &attributes, argv, envp);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
