@@ -87,14 +87,39 @@ static int mount_somewhere(const char **ret_place)
     return rc;
 }
 
-static int make_empty_root(void)
+/* Where we already live in a chroot that is not a mount of its own, pivot_root has nothing to turn, and a mount made
+ * there could show outside, as its propagation cannot be switched off. So a tmpfs that is attached nowhere, and another
+ * chroot into it. There is no way back without CAP_SYS_CHROOT or a directory's descriptor, and nobody here will have
+ * either. */
+static int chroot_into_detached_root(void)
+{
+    _fd_cleanup_ int context = fsopen("tmpfs", FSOPEN_CLOEXEC), root = -1;
+
+    if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "size", "4k", 0) < 0 ||
+        fsconfig(context, FSCONFIG_SET_STRING, "nr_inodes", "1", 0) < 0 ||
+        fsconfig(context, FSCONFIG_SET_STRING, "mode", "0555", 0) < 0 ||
+        fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -errno;
+    root =
+        fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    if (root < 0 || fchdir(root) < 0 || chroot(".") < 0 || chdir("/") < 0)
+        return -errno;
+    return 0;
+}
+
+static int make_empty_root(const char **ret_how)
 {
     const char *place = NULL;
     int rc;
 
     /* Nothing of what follows may travel back to the host. */
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return -errno;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        if (errno != EINVAL)
+            return -errno;
+        *ret_how = "by chroot";
+        return chroot_into_detached_root();
+    }
+    *ret_how = "the old one is unmounted";
     rc = mount_somewhere(&place);
     if (rc < 0)
         return rc;
@@ -107,7 +132,7 @@ static int make_empty_root(void)
 }
 
 /* What is seen of it: where we are, and that nothing can be made there. */
-static void record_empty_root(int rc, struct cell_facts *facts)
+static void record_empty_root(int rc, const char *how, struct cell_facts *facts)
 {
     enum { TMPFS = 0x01021994 };
     struct statfs root = {0};
@@ -121,8 +146,8 @@ static void record_empty_root(int rc, struct cell_facts *facts)
             rc = -EPERM;
     }
     if (rc == 0)
-        cell_fact_set(facts, LAYER(EMPTY_ROOT), 0, "root is a read-only tmpfs with %llu inodes left",
-                      (unsigned long long)root.f_ffree);
+        cell_fact_set(facts, LAYER(EMPTY_ROOT), 0, "root is a read-only tmpfs with %llu inodes left, %s",
+                      (unsigned long long)root.f_ffree, how);
     else
         cell_fact_set(facts, LAYER(EMPTY_ROOT), -rc, "the host's files are still the root");
 }
@@ -158,7 +183,9 @@ void cell_namespaces_enter(uint32_t layers, struct cell_facts *facts)
     }
     if ((layers & CELL_BIT(LAYER(EMPTY_ROOT))) == 0)
         return;
-    record_empty_root(facts->layers[LAYER(MOUNT_NAMESPACE)].in_force ? make_empty_root() : -EPERM, facts);
+    const char *how = "";
+    rc = facts->layers[LAYER(MOUNT_NAMESPACE)].in_force ? make_empty_root(&how) : -EPERM;
+    record_empty_root(rc, how, facts);
 }
 
 static void read_link(int directory_fd, const char *file, char ret_link[CELL_LINK_BYTES])

@@ -51,6 +51,7 @@ struct refusal {
 
 struct visit {
     const struct refusal *refusals; /* ends with error 0 */
+    const char *chroot;             /* lives there before it enters */
     uint32_t without;
     uint64_t memory_limit_bytes;
     bool closes;
@@ -82,6 +83,8 @@ static void __attribute__((noreturn)) live(const struct visit *visit, inside_fn 
     if (policy_compile(POLICY_RENDERER, &policy) < 0)
         _exit(98);
     config.policy = policy;
+    if (visit->chroot != NULL && (chroot(visit->chroot) < 0 || chdir("/") < 0))
+        _exit(95);
     if (visit->refusals != NULL)
         refuse(visit->refusals);
     visit->met->enter_result = cell_enter(&config, &visit->met->facts, &visit->met->init_pid);
@@ -194,6 +197,46 @@ static void the_root_is_empty_and_read_only(void **state)
         assert_int_equal(visit.met->answers[1], 0);
         assert_int_equal(visit.met->answers[2], EROFS);
         assert_int_equal(visit.met->answers[3], ENOENT);
+    }
+    visit_end(&visit);
+}
+
+static size_t count_mounts(void)
+{
+    FILE *mounts = fopen("/proc/self/mounts", "re");
+    size_t count = 0;
+
+    for (int c; mounts != NULL && (c = fgetc(mounts)) != EOF;)
+        count += c == '\n';
+    if (mounts != NULL)
+        fclose(mounts);
+    return count;
+}
+
+/* As on a machine that is itself a chroot: no user namespaces (the kernel says EPERM), no pivot_root, maybe no /proc.
+ */
+static void a_chroot_gets_an_empty_root_and_shows_no_mount_outside(void **state)
+{
+    char directory[] = "/tmp/bulkhead-chroot-XXXXXX";
+    struct visit visit = {.without = CELL_BIT(LAYER(LANDLOCK_FILES)), .chroot = directory};
+    size_t mounts_before = count_mounts();
+
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: only root can chroot\n");
+        skip();
+    }
+    assert_non_null(mkdtemp(directory));
+    visit_start(&visit, look_for_files, NULL);
+    assert_int_equal(visit.status, 0);
+    assert_int_equal(count_mounts(), mounts_before);
+    assert_int_equal(rmdir(directory), 0);
+    assert_false(fact(&visit, LAYER(USER_NAMESPACE))->in_force);
+    assert_true(fact(&visit, LAYER(UNPRIVILEGED_ID))->in_force);
+    if (!lacks(&visit, LAYER(EMPTY_ROOT))) {
+        assert_int_equal(visit.met->answers[0], ENOENT);
+        assert_int_equal(visit.met->answers[1], 0);
+        assert_int_equal(visit.met->answers[2], EROFS);
     }
     visit_end(&visit);
 }
@@ -583,6 +626,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_layer_is_attempted_and_says_what_it_saw),
         TEST(the_root_is_empty_and_read_only),
+        TEST(a_chroot_gets_an_empty_root_and_shows_no_mount_outside),
         TEST(landlock_refuses_files_even_where_there_are_some),
         TEST(there_is_no_network),
         TEST(landlock_keeps_signals_inside),
