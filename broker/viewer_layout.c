@@ -52,12 +52,12 @@ static void viewer_layout_tiles(struct viewer_layout *layout, struct viewer_rect
 {
     int best = 1;
 
-    if (count == 0 || area.rows < 2 || area.columns < 4)
+    if (count < 1 || area.rows < 2 || area.columns < 4)
         return;
     for (int across = 2; across <= count; across++)
         if (viewer_layout_tile_score(&area, count, across) > viewer_layout_tile_score(&area, count, best))
             best = across;
-    int down = (count + best - 1) / best;
+    int down = count > best ? (count + best - 1) / best : 1;
     int columns = area.columns / best, rows = area.rows / down;
     if (columns > VIEWER_LAYOUT_TILE_MOST)
         columns = VIEWER_LAYOUT_TILE_MOST;
