@@ -55,9 +55,25 @@ void broker_say(struct broker *broker, const char *format, ...)
     va_end(arguments);
     if (broker->listener->event != NULL)
         broker->listener->event(broker, line, broker->userdata);
+    else
+        log_peer(LOG_INFO, line, strlen(line), "event");
 }
 
-static void print_counters(const struct broker *broker)
+/* To whoever watches events (a viewer owns the screen), else to stderr: it was asked for by SIGUSR2. */
+static void print_counter(struct broker *broker, const struct codec *codec, unsigned type,
+                          const struct counter *counter)
+{
+    char line[256];
+    snprintf(line, sizeof line, "counter direction=%s msg=%s messages=%llu bytes=%llu fds=%llu drops=%llu", codec->name,
+             codec_type_name(codec, type), (unsigned long long)counter->messages, (unsigned long long)counter->bytes,
+             (unsigned long long)counter->fds, (unsigned long long)counter->drops);
+    if (broker->listener->event != NULL)
+        broker->listener->event(broker, line, broker->userdata);
+    else
+        fprintf(stderr, "%s\n", line);
+}
+
+static void print_counters(struct broker *broker)
 {
     struct counters sum;
     unsigned types[CODEC_TYPES];
@@ -68,12 +84,8 @@ static void print_counters(const struct broker *broker)
         const struct counter *direction = upward ? sum.to_broker : sum.to_renderer;
         size_t count = codec_types(codec, types);
         for (size_t i = 0; i < count; i++) {
-            const struct counter *counter = &direction[types[i]];
-            if (counter->messages > 0)
-                fprintf(stderr, "counter direction=%s msg=%s messages=%llu bytes=%llu fds=%llu drops=%llu\n",
-                        codec->name, codec_type_name(codec, types[i]), (unsigned long long)counter->messages,
-                        (unsigned long long)counter->bytes, (unsigned long long)counter->fds,
-                        (unsigned long long)counter->drops);
+            if (direction[types[i]].messages > 0)
+                print_counter(broker, codec, types[i], &direction[types[i]]);
         }
     }
     counters_fini(&sum);
@@ -87,7 +99,7 @@ static void reload_policy(struct broker *broker)
         return;
     }
     if (policy_load(&broker->policy, broker->options.policy_path, why, sizeof why) < 0) {
-        log_write(LOG_ERROR, "policy_refused=\"%s\"", why);
+        log_peer(LOG_ERROR, why, strlen(why), "policy=refused");
         broker_say(broker, "policy not changed: %s", why);
     } else {
         broker_say(broker, "policy read again from %s", broker->options.policy_path);
@@ -290,7 +302,7 @@ int broker_create(const struct broker_options *options, const struct broker_list
     policy_init_defaults(&broker->policy);
     int error = options->policy_path == NULL ? 0 : policy_load(&broker->policy, options->policy_path, why, sizeof why);
     if (error < 0)
-        log_write(LOG_ERROR, "policy_refused=\"%s\"", why);
+        log_peer(LOG_ERROR, why, strlen(why), "policy=refused");
     if (error == 0)
         error = loop_create(&broker->loop);
     if (error == 0)

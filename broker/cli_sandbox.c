@@ -24,7 +24,7 @@ static const struct layer_words {
                                                        "renderers can learn their cgroup"},
     [BULKHEAD__LAYER_FACT__LAYER__EMPTY_ROOT] = {"renderers live in an empty, read-only root", "empty root",
                                                  "only Landlock and seccomp keep renderers from files"},
-    [BULKHEAD__LAYER_FACT__LAYER__UNPRIVILEGED_ID] = {"renderers run under an id that owns nothing", "unprivileged id",
+    [BULKHEAD__LAYER_FACT__LAYER__UNPRIVILEGED_ID] = {"renderers never run as root", "unprivileged id",
                                                       "renderers run under the broker's own id"},
     [BULKHEAD__LAYER_FACT__LAYER__NO_CAPABILITIES] = {"renderers have no capabilities", "dropping of capabilities",
                                                       "renderers keep capabilities"},
@@ -49,7 +49,7 @@ static const struct layer_words {
     [BULKHEAD__LAYER_FACT__LAYER__CLOSED_FDS] = {"renderers inherit no descriptor but their own",
                                                  "closing of descriptors",
                                                  "renderers may hold descriptors of the broker"},
-    [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = {"about twenty system calls, checked by argument; all else kills",
+    [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = {"26 system calls, checked by argument; the rest fail or kill",
                                               "seccomp", "renderers may make any system call"},
 };
 

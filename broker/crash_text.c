@@ -177,13 +177,21 @@ static __attribute__((format(printf, 2, 3))) void text_out_add(struct text_out *
         text->used = text->used + (size_t)n < text->size ? text->used + (size_t)n : text->size - 1;
 }
 
+bool crash_has_address(const struct crash_record *record)
+{
+    return record->kind == CRASH_SIGNAL && record->code > 0;
+}
+
 static void format_event(struct text_out *text, const struct crash_record *record)
 {
     const uint64_t *a = record->syscall_arguments;
     char note[4 * CRASH_NOTE_BYTES];
 
     text_out_add(text, "kind: %s\nthread: %d\n", crash_kind_name(record->kind), record->thread_id);
-    if (record->kind == CRASH_SIGNAL)
+    if (record->kind == CRASH_SIGNAL && !crash_has_address(record))
+        text_out_add(text, "signal: %s (%s)\n", crash_signal_name(record->signal),
+                     crash_code_text(record->signal, record->code));
+    else if (record->kind == CRASH_SIGNAL)
         text_out_add(text, "signal: %s (%s) at 0x%" PRIx64 "\n", crash_signal_name(record->signal),
                      crash_code_text(record->signal, record->code), record->fault_address);
     if (record->kind == CRASH_SYSCALL)

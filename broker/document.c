@@ -146,7 +146,7 @@ static enum document_problem open_stdin(struct document *document)
 
 static enum document_problem open_about(struct document *document, const char *location)
 {
-    if (location[strlen("about:")] == '\0' || strlen(location) > LIMIT_URL_BYTES)
+    if (strlen(location) > LIMIT_URL_BYTES)
         return DOCUMENT_NO_SUCH_PAGE;
     document->is_about = true;
     snprintf(document->identity, sizeof document->identity, "%.*s", (int)sizeof document->identity - 1, location);

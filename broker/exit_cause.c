@@ -104,7 +104,11 @@ enum exit_cause exit_cause_classify(const struct exit_facts *facts)
 static void describe_signal(const struct exit_report *report, char *out, size_t out_bytes)
 {
     const struct crash_record *record = &report->record;
-    if (report->has_record && record->kind == CRASH_SIGNAL && record->signal == report->wait_status)
+    bool is_told = report->has_record && record->kind == CRASH_SIGNAL && record->signal == report->wait_status;
+    if (is_told && !crash_has_address(record))
+        snprintf(out, out_bytes, "%s (%s)", crash_signal_name(record->signal),
+                 crash_code_text(record->signal, record->code));
+    else if (is_told)
         snprintf(out, out_bytes, "%s (%s) at 0x%llx", crash_signal_name(record->signal),
                  crash_code_text(record->signal, record->code), (unsigned long long)record->fault_address);
     else

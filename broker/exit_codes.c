@@ -15,7 +15,7 @@ static const struct exit_code_row rows[] = {
     {EXIT_CODE_EMPTY, "empty", "the input has no bytes", NULL},
     {EXIT_CODE_UNREADABLE, "unreadable", "the system could not read the input", NULL},
     {EXIT_CODE_UNSUPPORTED, "unsupported-format", "the input's content is of no format the renderer knows",
-     "see bulkhead help render for the formats"},
+     "see bulkhead help for the formats"},
     {EXIT_CODE_DAMAGED, "damaged", "the input is truncated or damaged beyond what can be repaired", NULL},
     {EXIT_CODE_PASSWORD_REQUIRED, "password-required", "the input is encrypted",
      "put its password into a file and say --password-file FILE"},

@@ -139,8 +139,10 @@ static void report_print_claim(FILE *out, const struct crash_record *record)
 
     fprintf(out, "renderer's own word: %s\n", crash_kind_name(record->kind));
     if (record->kind == CRASH_SIGNAL)
-        fprintf(out, "signal    %s (%s)\naddress   0x%llx\n", crash_signal_name(record->signal),
-                crash_code_text(record->signal, record->code), (unsigned long long)record->fault_address);
+        fprintf(out, "signal    %s (%s)\n", crash_signal_name(record->signal),
+                crash_code_text(record->signal, record->code));
+    if (crash_has_address(record))
+        fprintf(out, "address   0x%llx\n", (unsigned long long)record->fault_address);
     if (record->kind == CRASH_SYSCALL) {
         fprintf(out, "syscall   %s (", crash_syscall_name(record->syscall_arch, record->syscall_number));
         for (int i = 0; i < 6; i++)

@@ -8,6 +8,7 @@
 #ifndef BULKHEAD_SYMBOLISE_H
 #define BULKHEAD_SYMBOLISE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,8 @@ int symbolise_child_main(void);
  * static buffer. */
 const char *crash_signal_name(int signal);
 const char *crash_code_text(int signal, int code);
+/* Whether fault_address is one: a signal that was sent (abort, kill) has the sender's ids in its place. */
+bool crash_has_address(const struct crash_record *record);
 /* Name of a system call of this machine ("openat"), or "syscall 123" in a static buffer. By libseccomp. */
 const char *crash_syscall_name(uint32_t arch, int number);
 
