@@ -22,7 +22,6 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "renderer/cell_layers.h"
-#include "tests/support/process.h"
 #include "tests/support/zygote_driver.h"
 
 static struct zygote_driver zygote;
@@ -72,12 +71,6 @@ static void await_filter(pid_t pid)
 
     while (status_number(pid, "Seccomp") != 2 && clock_now_ms() < deadline)
         sched_yield();
-}
-
-static bool init_has_filter(void *userdata)
-{
-    (void)userdata;
-    return status_number(zygote.hello.init_pid, "Seccomp") == 2;
 }
 
 static void hello_tells_layers_modules_and_init(void **state)
