@@ -237,6 +237,6 @@ void acts_misdeeds(struct stage *stage, struct acts_result *ret_result)
         const struct acts_misdeed *misdeed = &acts_misdeeds_list[i];
         stage_heading(stage, "%zu/%d  %s: %s", i + 1, ACTS_MISDEEDS, misdeed->tab, misdeed->title);
         acts_misdeed(stage, misdeed, ret_result->verdicts[i]);
-        ret_result->count = i + 1;
+        ret_result->count = stage->is_over ? i : i + 1;
     }
 }

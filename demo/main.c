@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "broker/cli.h"
 #include "broker/exit_codes.h"
 #include "broker/output.h"
 #include "broker/symbolise.h"
@@ -104,7 +105,21 @@ static void demo_stay(struct stage *stage)
         ;
 }
 
-static void demo_print_end(struct stage *stage, const struct acts_result *result, const char *tables, size_t pictures)
+static void demo_print_verdict(const struct stage *stage, bool complete)
+{
+    double seconds = (double)(clock_now_ms() - stage->start_ms) / 1000;
+
+    if (stage->failed_steps)
+        printf("NOT everything happened as told: %u %s not so, after %.1f s\n", stage->failed_steps,
+               stage->failed_steps == 1 ? "step was" : "steps were", seconds);
+    else if (complete)
+        printf("Everything happened as told, after %.1f s\n", seconds);
+    else
+        printf("The story was stopped before its end, after %.1f s\n", seconds);
+}
+
+static void demo_print_end(struct stage *stage, const struct acts_result *result, const char *tables, size_t pictures,
+                           bool complete)
 {
     struct stat trace = {0};
     char path[4096];
@@ -117,11 +132,7 @@ static void demo_print_end(struct stage *stage, const struct acts_result *result
     printf("\n%s\n%zu pictures and trace.json (%lld bytes; for ui.perfetto.dev or chrome://tracing) in %s\n", tables,
            pictures, (long long)trace.st_size, stage->options->out_directory);
     stage->failed_steps += !traced;
-    printf("%s after %.1f s\n",
-           stage->failed_steps ? "NOT everything happened as told:" : "Everything happened as told,",
-           (double)(clock_now_ms() - stage->start_ms) / 1000);
-    if (stage->failed_steps)
-        printf("%u %s not so\n", stage->failed_steps, stage->failed_steps == 1 ? "step was" : "steps were");
+    demo_print_verdict(stage, complete);
 }
 
 static int demo_tell(const struct stage_options *options)
@@ -146,7 +157,7 @@ static int demo_tell(const struct stage_options *options)
     int signal_number = stage.broker ? broker_shutdown_signal(stage.broker) : 0;
     stage_close(&stage);
     if (tables)
-        demo_print_end(&stage, &result, tables, pictures);
+        demo_print_end(&stage, &result, tables, pictures, complete);
     free(tables);
     if (signal_number > 0)
         return EXIT_CODE_SIGNAL + signal_number;
@@ -181,5 +192,5 @@ int main(int argc, char **argv)
         return r < 0 ? EXIT_CODE_USAGE : EXIT_CODE_OK;
     if (demo_prepare(&options, policy_path, trace_path, sizeof(policy_path)) != 0)
         return EXIT_CODE_OUTPUT_UNWRITABLE;
-    return demo_tell(&options);
+    return cli_finish_stdout(demo_tell(&options));
 }
