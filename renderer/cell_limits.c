@@ -14,6 +14,12 @@
  * fds. */
 enum { OPEN_FDS = 32 };
 
+/* No limit on what is used, and far above any honest need: it bounds the page tables, which no other limit counts (one
+ * byte for 512 mapped). */
+#define ADDRESS_SPACE_BYTES (256ull << 30)
+/* The main thread's own; RLIMIT_DATA leaves stacks out, and outside it may be unlimited. */
+#define STACK_BYTES (8ull << 20)
+
 static const struct {
     int resource;
     rlim_t value;
@@ -24,6 +30,7 @@ static const struct {
     {RLIMIT_CORE, 0},
     /* Stops write() and ftruncate() from growing any file, memfds too; stores into a mapping are not its business. */
     {RLIMIT_FSIZE, 0},
+    {RLIMIT_STACK, STACK_BYTES},
     {RLIMIT_MEMLOCK, 0},
     {RLIMIT_MSGQUEUE, 0},
     {RLIMIT_RTPRIO, 0},
@@ -58,7 +65,9 @@ void cell_limits_set(uint64_t memory_limit_bytes, struct cell_facts *facts)
     (void)memory_limit_bytes;
     return;
 #endif
-    /* DATA, not AS: address space limits refuse sparse decodes that are fine. */
+    if (rc == 0)
+        rc = set_limit(RLIMIT_AS, ADDRESS_SPACE_BYTES);
+    /* DATA, not AS: address space limits near what is needed refuse sparse decodes that are fine. */
     if (memory_limit_bytes != 0) {
         int one = set_limit(RLIMIT_DATA, memory_limit_bytes);
         rc = rc == 0 ? one : rc;

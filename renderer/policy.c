@@ -46,6 +46,10 @@ struct policy_rule {
         (argument), (mask), (value)                                                                                    \
     }
 #define NO_EXEC BITS(2, PROT_EXEC, 0)
+/* RLIMIT_DATA counts what is writable now: memory filled and then made read-only would be free, and reading untouched
+ * read-only memory fills page tables. So what has no file is readable and writable for as long as it lives. */
+#define READ_AND_WRITE INT(2, PROT_READ | PROT_WRITE)
+#define OUT_OF_REACH   INT(2, PROT_NONE)
 /* Kinds of mapping that RLIMIT_DATA does not count: shared memory without a file, a "stack", huge pages. */
 #define KIND_OF_MAPPING (MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_HUGETLB)
 /* Without the private and clock bits, which are nobody's concern. PI and requeue operations stay out: years of bugs. */
@@ -62,13 +66,13 @@ static const struct policy_rule renderer_rules[] = {
     {SCMP_SYS(writev), 0, {INT(0, 2)}, "glibc's last words before it aborts"},
 
     {SCMP_SYS(brk), .why = "malloc; counted by RLIMIT_DATA"},
-    {SCMP_SYS(mmap), 0, {NO_EXEC, BITS(3, KIND_OF_MAPPING, MAP_ANONYMOUS)}, "malloc; counted by RLIMIT_DATA"},
+    {SCMP_SYS(mmap), 0, {READ_AND_WRITE, BITS(3, KIND_OF_MAPPING, MAP_ANONYMOUS)}, "malloc; counted by RLIMIT_DATA"},
+    {SCMP_SYS(mmap), 0, {OUT_OF_REACH, BITS(3, KIND_OF_MAPPING, MAP_ANONYMOUS)}, "malloc reserves a heap so"},
     {SCMP_SYS(mmap), 0, {NO_EXEC, BITS(3, KIND_OF_MAPPING, MAP_SHARED)}, "frame memory"},
     {SCMP_SYS(mmap), 0, {NO_EXEC, BITS(3, KIND_OF_MAPPING, 0)}, "documents"},
-    {SCMP_SYS(mprotect), 0, {NO_EXEC}, "malloc in a second thread grows its heap so"},
+    {SCMP_SYS(mprotect), 0, {READ_AND_WRITE}, "malloc in a second thread grows its heap so"},
     {SCMP_SYS(munmap), .why = "malloc, documents, frame memory"},
-    {SCMP_SYS(mremap), .why = "realloc of large blocks"},
-    {SCMP_SYS(madvise), .why = "free gives pages back"},
+    {SCMP_SYS(madvise), 0, {INT(2, MADV_DONTNEED)}, "free gives pages back"},
 
     {SCMP_SYS(futex), 0, {FUTEX_OPERATION(FUTEX_WAIT)}, "locks and conditions between the two threads"},
     {SCMP_SYS(futex), 0, {FUTEX_OPERATION(FUTEX_WAKE)}, "the same"},
@@ -102,6 +106,9 @@ static const struct policy_rule renderer_rules[] = {
     {SCMP_SYS(ioctl), ENOTTY, .why = "stdio asks whether its pipe is a terminal"},
     {SCMP_SYS(sysinfo), EPERM, .why = "glibc's qsort asks how much memory there is"},
     {SCMP_SYS(sched_getaffinity), EPERM, .why = "how many processors: one will do"},
+    {SCMP_SYS(mremap), ENOMEM,
+     .why = "realloc copies instead: one call over the whole corpus, and the main thread's stack could be grown with "
+            "it to any size, for RLIMIT_DATA leaves stacks out"},
     {SCMP_SYS(clone3), ENOSYS,
      .why = "its flags are behind a pointer, out of a filter's sight: glibc then tries clone"},
     {SCMP_SYS(clone), EPERM, .why = "no more threads, no processes"},
@@ -110,6 +117,9 @@ static const struct policy_rule renderer_rules[] = {
 
 #ifdef BULKHEAD_SANITIZED
     /* The sanitizers' run-time looks around before it reports, and keeps alternate stacks of its own. */
+    {SCMP_SYS(mmap), 0, {NO_EXEC, BITS(3, KIND_OF_MAPPING, MAP_ANONYMOUS)}, "sanitizer build"},
+    {SCMP_SYS(mprotect), 0, {NO_EXEC}, "sanitizer build"},
+    {SCMP_SYS(madvise), .why = "sanitizer build"},
     {SCMP_SYS(sigaltstack), .why = "sanitizer build"},
     {SCMP_SYS(rt_sigaction), .why = "sanitizer build"},
     {SCMP_SYS(sched_yield), .why = "sanitizer build"},

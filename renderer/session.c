@@ -6,7 +6,7 @@
  * System calls after session_create(), both threads, channel and allocator included:
  *   sendmsg recvmsg poll ppoll close     the channel and fds from it
  *   futex                                mutexes and condition variables (timed ones by CLOCK_MONOTONIC)
- *   mmap munmap mremap brk               frame memory (MAP_SHARED of a received memfd, read and write); malloc
+ *   mmap munmap brk                      frame memory (MAP_SHARED of a received memfd, read and write); malloc
  *   write                                a last line on stderr
  *   exit_group                           the caller's _exit
  *   clock_gettime                        only on hosts whose clock the vDSO cannot read

@@ -86,9 +86,18 @@ static void attacks_end_with_sigsys_and_name_the_call(void **state)
         {"pidfd_open", SYS_pidfd_open, {1}},
         {"pidfd_getfd", SYS_pidfd_getfd, {1}},
         {"mmap of executable memory", SYS_mmap, {0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1}},
-        {"mmap of shared memory of its own", SYS_mmap, {0, 4096, PROT_READ, MAP_SHARED | MAP_ANONYMOUS, -1}},
-        {"mmap of a stack", SYS_mmap, {0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1}},
-        {"mmap of huge pages", SYS_mmap, {0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1}},
+        {"mmap of shared memory of its own",
+         SYS_mmap,
+         {0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1}},
+        {"mmap of a stack",
+         SYS_mmap,
+         {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1}},
+        {"mmap of huge pages",
+         SYS_mmap,
+         {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1}},
+        {"mmap of memory nobody counts", SYS_mmap, {0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1}},
+        {"mprotect to memory nobody counts", SYS_mprotect, {0, 4096, PROT_READ}},
+        {"madvise to merge pages with a neighbour's", SYS_madvise, {0, 4096, MADV_MERGEABLE}},
         {"mprotect to executable", SYS_mprotect, {0, 4096, PROT_EXEC}},
         {"pkey_mprotect", SYS_pkey_mprotect, {0, 4096, PROT_EXEC}},
         {"futex with priority inheritance", SYS_futex, {0, FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG}},
@@ -126,6 +135,7 @@ static void honest_probes_get_an_errno_and_live(void **state)
         {{"readlinkat", SYS_readlinkat, {-100, (long)path}}, EACCES},
         {{"ioctl", SYS_ioctl, {1, 0x5401}}, ENOTTY},
         {{"sysinfo", SYS_sysinfo, {0}}, EPERM},
+        {{"mremap", SYS_mremap, {0, 4096, 8192, MREMAP_MAYMOVE}}, ENOMEM},
         {{"clone3", SYS_clone3, {0}}, ENOSYS},
         {{"clone", SYS_clone, {CLONE_NEWUSER | SIGCHLD}}, EPERM},
 #ifdef __x86_64__
@@ -157,7 +167,8 @@ static int allocate_lock_and_tell_time(const struct closed_child_inside *inside,
         return 1;
     memset(large, 1, 8 << 20);
     large = realloc(large, 32 << 20);
-    if (large == NULL || mprotect((void *)((uintptr_t)large + 4096 - (uintptr_t)large % 4096), 4096, PROT_READ) < 0)
+    if (large == NULL || mprotect((void *)((uintptr_t)large + 4096 - (uintptr_t)large % 4096), 4096,
+                                  PROT_READ | PROT_WRITE) < 0)
         return 2;
     if (syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) < 0 ||
         (syscall(SYS_futex, &word, FUTEX_WAIT, 2, NULL, NULL, 0) < 0 && errno != EAGAIN))
