@@ -13,7 +13,7 @@
 #include "common/log.h"
 #include "common/text.h"
 
-enum { OPEN_OPTION_RESTORE = CLI_OPTION_OWN, OPEN_OPTION_CRASH_TESTS, OPEN_OPTION_OVERVIEW };
+enum { OPEN_OPTION_RESTORE = CLI_OPTION_OWN, OPEN_OPTION_CRASH_TESTS, OPEN_OPTION_OVERVIEW, OPEN_OPTION_AUTO_RELOAD };
 
 static const char help[] =
     "Usage: bulkhead open [OPTION...] FILE...\n"
@@ -24,6 +24,7 @@ static const char help[] =
     "\n"
     "      --restore             the tabs of last time as well\n"
     "      --overview            begin with the table of tabs and their pictures\n"
+    "      --auto-reload         a tab whose renderer ended is reloaded by itself, later each time\n"
     "      --crash-tests         keys C, H, M and S make the renderer in front misbehave\n" CLI_DOCUMENT_HELP
         CLI_COMMON_HELP "\n"
     "FILE may be - for what is piped in, or an about: page (about:about lists them).\n";
@@ -31,6 +32,7 @@ static const char help[] =
 static const struct option long_options[] = {
     {"restore", no_argument, NULL, OPEN_OPTION_RESTORE},
     {"overview", no_argument, NULL, OPEN_OPTION_OVERVIEW},
+    {"auto-reload", no_argument, NULL, OPEN_OPTION_AUTO_RELOAD},
     {"crash-tests", no_argument, NULL, OPEN_OPTION_CRASH_TESTS},
     CLI_COMMON_OPTIONS,
     CLI_DOCUMENT_OPTIONS,
@@ -42,7 +44,7 @@ struct open_run {
     struct cli_common common;
     struct cli_document document;
     struct viewer_options viewer_options;
-    bool restore;
+    bool restore, auto_reload;
     char **inputs;
     size_t input_count;
     struct broker *broker;
@@ -198,6 +200,7 @@ static int open_run(struct open_run *run)
         .layout_height_pt = run->document.layout_height_pt,
         .layout_em_pt = run->document.layout_em_pt,
         .timeout_ms = run->common.timeout_ms,
+        .auto_reload = run->auto_reload,
     };
     run->viewer_options.no_files = run->document.no_files;
     run->common.broker.allow_crash_tests = run->viewer_options.crash_tests;
@@ -236,6 +239,8 @@ static int open_parse(int argc, char **argv, struct open_run *run)
             run->restore = true;
         else if (option == OPEN_OPTION_OVERVIEW)
             run->viewer_options.mode = VIEWER_OVERVIEW;
+        else if (option == OPEN_OPTION_AUTO_RELOAD)
+            run->auto_reload = true;
         else if (option == OPEN_OPTION_CRASH_TESTS)
             run->viewer_options.crash_tests = true;
         else if ((r = cli_common_option(&run->common, "open", option, optarg)) == 1)

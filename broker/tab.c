@@ -14,7 +14,11 @@
 #include "common/log.h"
 #include "common/text.h"
 
-enum { BACKOFF_MAX_MS = 8000 };
+enum {
+    BACKOFF_MAX_MS = 8000,
+    /* A renderer that lived as long as this with its document: the next reload starts the back-off anew. */
+    CALM_MS = 10000,
+};
 
 struct tab {
     struct broker *broker;
@@ -37,6 +41,7 @@ struct tab {
     uint32_t files_asked;
     struct loop_source *backoff;
     uint32_t backoff_ms;
+    uint64_t live_since_ms; // 0 = not live
     unsigned busy; // depth of callbacks under way: a tab closed inside one is freed when it returns
 };
 
@@ -121,7 +126,7 @@ static enum violation on_document_info(struct renderer *renderer, const Bulkhead
     tab->info.animated = info->animated;
     tab->info.page_width_pt = info->page_width_pt;
     tab->info.page_height_pt = info->page_height_pt;
-    tab->backoff_ms = 0;
+    tab->live_since_ms = clock_now_ms();
     tab->state = TAB_LIVE;
     if (tab->has_view) {
         int ignored;
@@ -268,6 +273,9 @@ static int on_backoff(struct loop_source *source, void *userdata)
 
 static void reload_later(struct tab *tab)
 {
+    if (tab->live_since_ms != 0 && clock_now_ms() - tab->live_since_ms >= CALM_MS)
+        tab->backoff_ms = 0;
+    tab->live_since_ms = 0;
     tab->backoff_ms = tab->backoff_ms == 0 ? broker_policy(tab->broker)->reload_backoff_ms : tab->backoff_ms * 2;
     if (tab->backoff_ms > BACKOFF_MAX_MS)
         tab->backoff_ms = BACKOFF_MAX_MS;
