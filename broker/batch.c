@@ -40,6 +40,8 @@ static struct batch_file *file_to_start(struct batch *batch)
         file->is_started = true;
         if (batch_file_open(batch, file))
             return file;
+        if (file->error.code == EXIT_CODE_OK)
+            return NULL; /* interrupted */
         batch_file_check_done(batch, file);
     }
     return NULL;

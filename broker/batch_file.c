@@ -10,7 +10,8 @@ struct document *batch_file_open(struct batch *batch, struct batch_file *file)
     enum document_problem problem = document_open(file->input, &file->document);
     if (problem != DOCUMENT_OK) {
         file->document = NULL;
-        batch_error_of_problem(&file->error, problem, errno);
+        if (errno != EINTR) /* interrupted: the loop will hear by what, and say so */
+            batch_error_of_problem(&file->error, problem, errno);
         return NULL;
     }
     if (batch->options.no_files)

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,12 @@
 #include "common/limits.h"
 #include "common/text.h"
 
-enum { GRANTS_KEPT = 1024 };
+enum {
+    GRANTS_KEPT = 1024,
+    SIGNAL_LOOK_MS = 100,
+};
+/* Standard input is held in memory: an endless one must not take all of it. */
+static const uint64_t STDIN_BYTES = 4ull << 30;
 
 struct document {
     unsigned references;
@@ -108,18 +115,43 @@ static enum document_problem open_path(struct document *document, const char *pa
     return problem;
 }
 
+/* The broker takes its signals in its loop, which does not run while we wait for somebody to write: one that waits for
+ * the loop ends the wait. */
+static bool is_told_to_end(void)
+{
+    sigset_t pending;
+    return sigpending(&pending) == 0 && (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+}
+
+/* 0, or -EINTR. */
+static int wait_readable(int fd)
+{
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    for (;;) {
+        if (is_told_to_end())
+            return -EINTR;
+        if (poll(&input, 1, SIGNAL_LOOK_MS) != 0)
+            return 0; /* an error, too, is read()'s to tell */
+    }
+}
+
 static int copy_all(int from, int to)
 {
     char buffer[64 * 1024];
+    uint64_t copied_bytes = 0;
     for (;;) {
+        int error = wait_readable(from);
+        if (error < 0)
+            return error;
         ssize_t got = read(from, buffer, sizeof buffer);
         if (got == 0)
             return 0;
-        if (got < 0 && errno == EINTR)
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
             return -errno;
-        int error = fd_write_all(to, buffer, (size_t)got);
+        copied_bytes += (uint64_t)got;
+        error = copied_bytes > STDIN_BYTES ? -EFBIG : fd_write_all(to, buffer, (size_t)got);
         if (error < 0)
             return error;
     }
@@ -273,6 +305,11 @@ void document_record_grant(struct document *document, const void *path, size_t p
     text_escape(grant->path, sizeof grant->path, path, path_bytes);
     grant->status = status;
     grant->size_bytes = size_bytes;
+}
+
+bool document_trail_is_full(const struct document *document)
+{
+    return document->grant_count == GRANTS_KEPT;
 }
 
 const struct document_grant *document_grants(const struct document *document, size_t *ret_count)

@@ -34,7 +34,8 @@ struct document_grant {
 };
 
 /* Opens `location`: a path, "-" (standard input, copied to memory), or "about:…". DOCUMENT_OK with a reference owned by
- * the caller; else the problem, and errno. Does not block on FIFOs. */
+ * the caller; else the problem, and errno. Does not block on FIFOs. Standard input is waited for, until a blocked SIGINT
+ * or SIGTERM is pending: then errno is EINTR. */
 enum document_problem document_open(const char *location, struct document **ret_document);
 struct document *document_ref(struct document *document);
 void document_unref(struct document *document); /* takes NULL */
@@ -56,6 +57,8 @@ const char *document_identity(const struct document *document);
 
 void document_record_grant(struct document *document, const void *path, size_t path_bytes,
                            Bulkhead__OpenFileReply__Status status, uint64_t size_bytes);
+/* No room for more: what is granted now would leave no trace. */
+bool document_trail_is_full(const struct document *document);
 const struct document_grant *document_grants(const struct document *document, size_t *ret_count);
 const char *document_grant_status_name(Bulkhead__OpenFileReply__Status status); /* "granted", "outside", … */
 

@@ -190,7 +190,7 @@ static Bulkhead__OpenFileReply__Status open_for(struct tab *tab, const Bulkhead_
     const struct policy *policy = broker_policy(tab->broker);
     if (!policy->files_allowed)
         return BULKHEAD__OPEN_FILE_REPLY__STATUS__DISABLED;
-    if (tab->files_asked >= policy->files_per_document)
+    if (tab->files_asked >= policy->files_per_document || document_trail_is_full(tab->document))
         return BULKHEAD__OPEN_FILE_REPLY__STATUS__TOO_MANY;
     tab->files_asked++;
     return file_access_open(document_directory_fd(tab->document), request->path.data, request->path.len,

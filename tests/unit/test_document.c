@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -210,7 +211,37 @@ static void keeps_the_audit_trail_escaped(void **state)
         document_record_grant(document, "x", 1, BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_FOUND, 0);
     document_grants(document, &count);
     assert_true(count < 5000); /* a page that asks for ever cannot fill the broker's memory */
+    assert_true(document_trail_is_full(document));
     document_unref(document);
+}
+
+/* A pipe somebody holds open and never writes to, and signals that only a loop would take. */
+static void waiting_for_standard_input_ends_with_a_signal(void **state)
+{
+    (void)state;
+    struct document *document;
+    sigset_t interrupt, before;
+    int ends[2], kept = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), taken = 0;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    kill(getpid(), SIGINT);
+    alarm(20); /* the deadline */
+    assert_int_equal(document_open("-", &document), DOCUMENT_SYSTEM_ERROR);
+    assert_int_equal(errno, EINTR);
+    alarm(0);
+    assert_int_equal(sigwait(&interrupt, &taken), 0);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    assert_int_equal(write(ends[1], "%PDF", 4), 4);
+    close(ends[1]);
+    assert_int_equal(document_open("-", &document), DOCUMENT_OK);
+    assert_int_equal(document_size_bytes(document), 4);
+    document_unref(document);
+    close(ends[0]);
+    assert_int_equal(dup2(kept, STDIN_FILENO), STDIN_FILENO);
+    close(kept);
 }
 
 int main(void)
@@ -223,6 +254,7 @@ int main(void)
         cmocka_unit_test(grants_files_beneath_the_directory_only),
         cmocka_unit_test(refuses_the_large_the_long_and_the_nul),
         cmocka_unit_test(keeps_the_audit_trail_escaped),
+        cmocka_unit_test(waiting_for_standard_input_ends_with_a_signal),
     };
     return cmocka_run_group_tests(tests, make_tree, remove_tree);
 }
