@@ -201,13 +201,7 @@ static int spawn(const char *path, const struct broker_options *options, const s
     char without[32];
     snprintf(without, sizeof without, "--without=%u", options->without);
     char *argv[] = {(char *)"bulkhead-renderer", (char *)"--zygote", without, NULL};
-#ifdef BULKHEAD_SANITIZED
-    char *envp[] = {(char *)"ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_abort=0:handle_sigill=0:"
-                            "handle_sigfpe=0:handle_sigbus=0:use_sigaltstack=0:allocator_may_return_null=1",
-                    NULL};
-#else
     char *envp[] = {NULL};
-#endif
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);

@@ -10,19 +10,19 @@
 #include <stdint.h>
 
 struct policy {
-    uint32_t start_timeout_ms;       /* fork to hello; default 10000 */
-    uint32_t ping_interval_ms;       /* 1000 */
-    uint32_t unresponsive_after_ms;  /* an unanswered ping, or a request without any progress; 3000 */
-    uint32_t hung_after_ms;          /* from unresponsive to the kill; 5000 */
-    uint32_t request_timeout_ms;     /* one request altogether; 30000 */
-    uint64_t memory_limit_bytes;     /* 1 GiB */
-    bool files_allowed;              /* OpenFile at all; true */
-    uint64_t file_limit_bytes;       /* one file asked for; 64 MiB */
-    uint32_t files_per_document;     /* 256 */
-    uint32_t quarantine_ends;        /* bad ends before a document is quarantined; 3 */
-    uint32_t reload_backoff_ms;      /* first automatic reload; 250 */
-    uint32_t messages_per_second;    /* token bucket for one renderer; 20000 */
-    uint32_t shutdown_deadline_ms;   /* for running work after SIGTERM; 3000 */
+    uint32_t start_timeout_ms;          /* fork to hello; default 10000 */
+    uint32_t ping_interval_ms;          /* 1000 */
+    uint32_t unresponsive_after_ms;     /* an unanswered ping, or a request without any progress; 3000 */
+    uint32_t hung_after_ms;             /* from unresponsive to the kill; 5000 */
+    uint32_t request_timeout_ms;        /* one request altogether; 30000 */
+    uint64_t memory_limit_bytes;        /* 1 GiB */
+    bool files_allowed;                 /* OpenFile at all; true */
+    uint64_t file_limit_bytes;          /* one file asked for; 64 MiB */
+    uint32_t files_per_document;        /* 256 */
+    uint32_t quarantine_ends;           /* bad ends before a document is quarantined; 3 */
+    uint32_t reload_backoff_ms;         /* first automatic reload; 250 */
+    uint32_t messages_per_second;       /* token bucket for one renderer; 20000 */
+    uint32_t shutdown_deadline_ms;      /* for running work after SIGTERM; 3000 */
     uint32_t log_text_bytes_per_second; /* a renderer's stdout and stderr; 8192 */
 };
 

@@ -3,7 +3,8 @@
  * Debug data of a 40 MB executable takes milliseconds to load and the record is hostile input, so the work is
  * done in a throw-away child process (this executable, started again with a hidden argument) that finds record and
  * modules in a memfd on its standard input, uses elfutils' libdw on files of this host, and writes text back through a
- * pipe. It unwinds by call frame information over the record's stack copy and falls back to the record's own frame walk.
+ * pipe. It unwinds by call frame information over the record's stack copy and falls back to the record's own frame
+ * walk.
  */
 #ifndef BULKHEAD_SYMBOLISE_H
 #define BULKHEAD_SYMBOLISE_H
@@ -24,24 +25,25 @@ struct symbolise_module {
 struct symbolise_job;
 
 /* text: one frame a line, "#0 0x7f… scene_plasma_paint+0x1c (renderer/scene_plasma.c:41) [bulkhead-renderer]", escaped;
- * inlined functions as "#0 0x7f… blend (renderer/scene_canvas.h:12) [bulkhead-renderer, inlined]" before the function they
- * are in; or one line "no backtrace: …" that says why there is none. Called once, from the loop; the job is freed after it. */
+ * inlined functions as "#0 0x7f… blend (renderer/scene_canvas.h:12) [bulkhead-renderer, inlined]" before the function
+ * they are in; or one line "no backtrace: …" that says why there is none. Called once, from the loop; the job is freed
+ * after it. */
 typedef void (*symbolise_fn)(struct symbolise_job *job, const char *text, void *userdata);
 
-/* Starts the child; gives it 5 s. Copies record and modules (at most LIMIT_MODULES). The caller's fds 0, 1 and 2 must be
- * open. 0 or -errno. */
+/* Starts the child; gives it 5 s. Copies record and modules (at most LIMIT_MODULES). The caller's fds 0, 1 and 2 must
+ * be open. 0 or -errno. */
 int symbolise_start(struct loop *loop, const struct crash_record *record, const struct symbolise_module *modules,
                     size_t module_count, symbolise_fn fn, void *userdata, struct symbolise_job **ret_job);
 /* Kills the child and frees the job without calling back. Takes NULL. */
 void symbolise_cancel(struct symbolise_job *job);
 
-/* The child's main: reads stdin, writes stdout, returns the exit code. Runs by itself, before main(), in any program that
- * links symbolise_start() and is started with SYMBOLISE_ARGUMENT alone. */
+/* The child's main: reads stdin, writes stdout, returns the exit code. Runs by itself, before main(), in any program
+ * that links symbolise_start() and is started with SYMBOLISE_ARGUMENT alone. */
 int symbolise_child_main(void);
 #define SYMBOLISE_ARGUMENT "--symbolise-child"
 
-/* Signal, code and register names for reports: "SIGSEGV", "address not mapped". The name of a number without one is in a
- * static buffer. */
+/* Signal, code and register names for reports: "SIGSEGV", "address not mapped". The name of a number without one is in
+ * a static buffer. */
 const char *crash_signal_name(int signal);
 const char *crash_code_text(int signal, int code);
 /* Whether fault_address is one: a signal that was sent (abort, kill) has the sender's ids in its place. */
@@ -49,7 +51,8 @@ bool crash_has_address(const struct crash_record *record);
 /* Name of a system call of this machine ("openat"), or "syscall 123" in a static buffer. By libseccomp. */
 const char *crash_syscall_name(uint32_t arch, int number);
 
-/* Kind, note, registers, code bytes and the first 4 KB of stack as text for the report file. The length without the NUL. */
+/* Kind, note, registers, code bytes and the first 4 KB of stack as text for the report file. The length without the
+ * NUL. */
 size_t crash_record_format(const struct crash_record *record, char *out, size_t out_bytes);
 
 #endif

@@ -1,9 +1,9 @@
 /* trace.h - the --trace file: Chrome trace-event JSON, one row a process, valid at every moment.
  *
  * Format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU (JSON array form). The file
- * begins with "[\n" and is only ever appended to in whole lines of one event, so a broker that is killed leaves a loadable
- * trace (the array form needs no end); trace_close() ends the array, so that any JSON reader takes a complete one.
- * Buffered in memory, written when the buffer is full, on trace_flush() and at the end. Names are escaped here.
+ * begins with "[\n" and is only ever appended to in whole lines of one event, so a broker that is killed leaves a
+ * loadable trace (the array form needs no end); trace_close() ends the array, so that any JSON reader takes a complete
+ * one. Buffered in memory, written when the buffer is full, on trace_flush() and at the end. Names are escaped here.
  * Flow ids tie a slice that sends to the slice that receives.
  */
 #ifndef BULKHEAD_TRACE_H
@@ -22,8 +22,8 @@ int trace_flush(struct trace *trace);
 
 void trace_process_name(struct trace *trace, pid_t pid, const char *name);
 void trace_thread_name(struct trace *trace, pid_t pid, int thread, const char *name);
-/* A slice [start_ns, end_ns]; flow_out / flow_in = 0 for none. Slices of one pid and thread must nest. When both flows are
- * given and differ, the one that goes out starts from an empty slice "ipc.send" at the end of this one. */
+/* A slice [start_ns, end_ns]; flow_out / flow_in = 0 for none. Slices of one pid and thread must nest. When both flows
+ * are given and differ, the one that goes out starts from an empty slice "ipc.send" at the end of this one. */
 void trace_slice(struct trace *trace, pid_t pid, int thread, const char *name, uint64_t start_ns, uint64_t end_ns,
                  uint64_t flow_out, uint64_t flow_in);
 /* A vertical mark over all rows. detail may be NULL. */

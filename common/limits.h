@@ -8,8 +8,8 @@
 enum {
     PROTOCOL_VERSION = 1,
 
-    /* The channel. A packet carries as many frames of [u32 length][protobuf] as fit. Measured: coalescing 32 messages of
-     * 1 KB in a packet is 4.7 times faster one way than a packet each; nothing is gained beyond 32 KB. */
+    /* The channel. A packet carries as many frames of [u32 length][protobuf] as fit. Measured: coalescing 32 messages
+     * of 1 KB in a packet is 4.7 times faster one way than a packet each; nothing is gained beyond 32 KB. */
     CHANNEL_PACKET_SOFT_BYTES = 32 * 1024,
     /* One message may be larger than the soft size (a hello with its modules), never larger than this. Below the
      * 212,960 bytes at which the kernel's default send buffer refuses a packet. */
@@ -37,8 +37,8 @@ enum {
     LIMIT_HANDLED = 128, /* per Activity */
     LIMIT_MODULES = 64,
 
-    /* Frames. The area is what costs: 256 Mpx is 768 MB a buffer. The edge keeps products within 64 bits by far; long strips
-     * (a 43,342 x 143 GIF is in the corpus) are fine. libpng itself takes a million. */
+    /* Frames. The area is what costs: 256 Mpx is 768 MB a buffer. The edge keeps products within 64 bits by far; long
+     * strips (a 43,342 x 143 GIF is in the corpus) are fine. libpng itself takes a million. */
     FRAME_EDGE_PX = 200 * 1000,
     FRAME_AREA_PX = 256 * 1000 * 1000,
     FRAME_BUFFERS = 3,

@@ -1,8 +1,9 @@
 /* loop.h - one thread, one level-triggered epoll set, timers; nothing else.
  *
  * Callbacks run from loop_run_once(). Any source may be removed from any callback: it is unlinked at once, never called
- * again, and its memory released after the batch. A callback returning < 0 stops the loop with that error. The loop does
- * not own the fds it watches: remove a source before its fd is closed (a duplicate elsewhere would keep it in epoll).
+ * again, and its memory released after the batch. A callback returning < 0 stops the loop with that error. The loop
+ * does not own the fds it watches: remove a source before its fd is closed (a duplicate elsewhere would keep it in
+ * epoll).
  */
 #ifndef BULKHEAD_LOOP_H
 #define BULKHEAD_LOOP_H
@@ -21,7 +22,8 @@ int loop_create(struct loop **ret_loop);
 void loop_destroy(struct loop *loop);
 
 /* Watches fd (borrowed). `events` as for epoll_ctl. 0 or -errno. */
-int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *userdata, struct loop_source **ret_source);
+int loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_fn fn, void *userdata,
+                struct loop_source **ret_source);
 int loop_source_set_events(struct loop_source *source, uint32_t events);
 
 /* A timer, one-shot, not armed. */

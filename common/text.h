@@ -21,8 +21,8 @@ size_t text_escape_json(char *out, size_t out_size, const void *data, size_t siz
 /* Terminal columns of a valid UTF-8 string (2 for East Asian wide), as wcwidth(3) of a UTF-8 locale would say. */
 size_t text_columns(const char *utf8);
 
-/* Decodes the character at data, strictly (shortest form, no surrogates, at most U+10FFFF). Its length in bytes, or 0 when
- * there is none that is valid. */
+/* Decodes the character at data, strictly (shortest form, no surrogates, at most U+10FFFF). Its length in bytes, or 0
+ * when there is none that is valid. */
 size_t text_decode(const void *data, size_t size_bytes, uint32_t *ret_code_point);
 
 /* Whether data is valid UTF-8 without NUL. */

@@ -33,8 +33,10 @@ static const struct acts_misdeed acts_misdeeds_list[ACTS_MISDEEDS] = {
      EXIT_CAUSE_CRASHED, 3000, true},
     {"about:clock", "a hang: its engine never comes back", BULKHEAD__CRASH_TEST__KIND__HANG, EXIT_CAUSE_HUNG, 5000,
      false},
+#ifndef BULKHEAD_SANITIZED
     {"sea.jpg", "out of memory: it wants more than it may have", BULKHEAD__CRASH_TEST__KIND__OUT_OF_MEMORY,
      EXIT_CAUSE_OUT_OF_MEMORY, 6000, false},
+#endif
     {"index.html", "a forbidden system call", BULKHEAD__CRASH_TEST__KIND__FORBIDDEN_SYSCALL,
      EXIT_CAUSE_SANDBOX_VIOLATION, 3000, false},
 };

@@ -40,10 +40,10 @@ struct engine_host {
 
 /* What to open. The engine borrows fd and host for the document's lifetime. */
 struct engine_source {
-    const char *url;        /* "about:clock" or "" */
-    int document_fd;        /* read-only regular file, or -1 */
+    const char *url; /* "about:clock" or "" */
+    int document_fd; /* read-only regular file, or -1 */
     uint64_t size_bytes;
-    const char *password;   /* NULL if none was given */
+    const char *password;                                  /* NULL if none was given */
     float layout_width_pt, layout_height_pt, layout_em_pt; /* 0 = the engine's default */
     const struct engine_host *host;
 };

@@ -303,12 +303,18 @@ int policy_apply(const struct policy_program *program)
     return rc < 0 ? -errno : 0;
 }
 
+#ifdef BULKHEAD_SANITIZED
+static const char sanitizer_note[] = "; sanitizer build: allows more calls";
+#else
+static const char sanitizer_note[] = "";
+#endif
+
 int policy_probe(const struct policy_program *program, char *out, size_t out_bytes)
 {
     /* Without the filter the kernel would say EFAULT. */
     bool answers = syscall(SYS_sysinfo, NULL) < 0 && errno == EPERM;
 
-    snprintf(out, out_bytes, "%zu instructions, %s", program->count,
-             answers ? "answers sysinfo with EPERM" : "does not answer");
+    snprintf(out, out_bytes, "%zu instructions, %s%s", program->count,
+             answers ? "answers sysinfo with EPERM" : "does not answer", sanitizer_note);
     return answers ? 0 : -EPERM;
 }

@@ -1,10 +1,13 @@
 /* policy.h - the system calls a renderer may make, as a seccomp program.
  *
  * Compiled by libseccomp once, in the zygote; each renderer loads the finished program with one seccomp(2) call, for
- * all of its threads. What happens to a call: listed in policy.c                      runs, or fails with the errno
- * listed there any other call that has a name          SIGSYS to the crash handler, which reports it and ends the
- * process a number without a name, a foreign ABI  SECCOMP_RET_KILL_PROCESS on the spot The first two never reach the
- * kernel's code for that call, and nothing allowed can change the SIGSYS disposition.
+ * all of its threads. What happens to a call:
+ *
+ * - listed in policy.c: it runs, or fails with the errno listed there
+ * - any other that has a name: SIGSYS to the crash handler, which reports it and ends the process
+ * - a number without a name, or a foreign ABI: SECCOMP_RET_KILL_PROCESS on the spot
+ *
+ * What is refused never reaches the kernel's code for that call, and nothing allowed can change the SIGSYS disposition.
  */
 #ifndef BULKHEAD_POLICY_H
 #define BULKHEAD_POLICY_H

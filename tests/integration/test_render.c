@@ -112,8 +112,10 @@ static void does_not_wait_for_a_fifo(void **state)
 
 static void an_unreadable_file_is_said_to_be_so(void **state)
 {
-    if (geteuid() == 0)
-        skip(); /* root may read everything */
+    if (geteuid() == 0) {
+        print_message("skipped: root may read everything\n");
+        skip();
+    }
     struct process_result result;
     char path[SCRATCH_PATH];
     scratch_write(state, "locked", "x", 1);

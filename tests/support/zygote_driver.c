@@ -127,13 +127,19 @@ static int wait_for(pid_t pid)
     int status = 0;
     struct pollfd child = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
     int ready = child.fd < 0 ? 1 : poll(&child, 1, DRIVER_DEADLINE_MS);
+    bool in_time = ready != 0;
 
+    if (!in_time) {
+        kill(pid, SIGKILL);
+        /* A pid namespace's init stays until everyone in it was reaped, which is not always up to us. */
+        ready = poll(&child, 1, DRIVER_DEADLINE_MS);
+    }
     fd_close(&child.fd);
     if (ready == 0)
-        kill(pid, SIGKILL);
+        return -ETIME;
     if (waitpid(pid, &status, 0) < 0)
         return -errno;
-    return ready == 0 ? -ETIME : status;
+    return in_time ? status : -ETIME;
 }
 
 int zygote_driver_stop(struct zygote_driver *driver)

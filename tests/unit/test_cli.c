@@ -41,7 +41,11 @@ static int parse(const char *line, struct render_options *options)
 static void assert_refused(const char *line, const char *expected_words)
 {
     struct render_options options;
-    assert_int_equal(parse(line, &options), EXIT_CODE_USAGE);
+    int code = parse(line, &options);
+    if (code < 0)
+        render_options_fini(&options);
+    if (code != EXIT_CODE_USAGE)
+        fail_msg("\"%s\" ended with %d", line, code);
     if (!strstr(said, expected_words))
         fail_msg("\"%s\" said: %s", line, said);
     assert_memory_equal(said, "bulkhead: ", 10);

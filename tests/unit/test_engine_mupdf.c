@@ -641,7 +641,8 @@ static int paint_with_little_memory(const char *name)
 static void says_out_of_memory_instead_of_leaving_things_out(void **state)
 {
 #ifdef BULKHEAD_SANITIZED
-    skip(); /* the sanitizers' own memory does not fit into the limit */
+    print_message("skipped: the sanitizers' own memory does not fit into the limit\n");
+    skip();
 #endif
     (void)state;
     enum { EDGE = 8000 };
@@ -696,6 +697,7 @@ static int paint_behind_shut_doors(const char *name)
 static void needs_no_system_call_but_memory(void **state)
 {
 #ifdef BULKHEAD_SANITIZED
+    print_message("skipped: the sanitizers make system calls of their own\n");
     skip();
 #endif
     (void)state;

@@ -212,8 +212,10 @@ static int visit(const char *path, const struct stat *status, int type, struct F
 static void paints_the_same_pixels_as_mutool(void **state)
 {
     (void)state;
-    if (system("mutool -v >/dev/null 2>&1") != 0)
+    if (system("mutool -v >/dev/null 2>&1") != 0) {
+        print_message("skipped: there is no mutool (package mupdf-tools)\n");
         skip();
+    }
     const char *asked = getenv("BULKHEAD_PARITY");
     char *paths = strdup(asked ? asked : samples), *rest = NULL;
     if (!asked)

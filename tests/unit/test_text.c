@@ -138,8 +138,10 @@ static void columns_agree_with_the_c_library(void **state)
     unsigned differences = 0, compared = 0;
 
     (void)state;
-    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
+        print_message("skipped: there is no locale C.UTF-8\n");
         skip();
+    }
     for (uint32_t c = 0x20; c < 0x30000; c++) {
         char utf8[8];
         int expected = wcwidth((wchar_t)c), n = wctomb(utf8, (wchar_t)c);
