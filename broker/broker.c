@@ -277,10 +277,7 @@ static int start_pool(struct broker *broker)
     char *path = cell_host_find_renderer(broker->options.renderer_path);
     if (path == NULL)
         return -ENOENT;
-    uint64_t memory = broker->options.memory_limit_bytes != 0 ? broker->options.memory_limit_bytes
-                                                              : broker->policy.memory_limit_bytes;
-    int error =
-        renderer_pool_create(broker, path, broker->options.spares, memory, &pool_listener, broker, &broker->pool);
+    int error = renderer_pool_create(broker, path, broker->options.spares, &pool_listener, broker, &broker->pool);
     free(path);
     return error;
 }

@@ -44,7 +44,6 @@ struct renderer_pool {
     struct broker *broker;
     char *renderer_path;
     unsigned spares_wanted;
-    uint64_t memory_limit_bytes;
     const struct renderer_pool_listener *listener;
     void *userdata;
     struct cell_entry *cells;
@@ -322,6 +321,13 @@ static void on_renderer_ended(struct renderer *renderer, const struct exit_repor
 
 static const struct renderer_owner renderer_owner = {.idle = on_renderer_idle, .ended = on_renderer_ended};
 
+/* Of the next renderer: the policy may have been read again. */
+static uint64_t memory_limit_bytes(const struct renderer_pool *pool)
+{
+    uint64_t given = broker_options(pool->broker)->memory_limit_bytes;
+    return given != 0 ? given : broker_policy(pool->broker)->memory_limit_bytes;
+}
+
 static int add_renderer(struct renderer_pool *pool)
 {
     struct renderer_entry *entry = calloc(1, sizeof *entry);
@@ -329,7 +335,7 @@ static int add_renderer(struct renderer_pool *pool)
         return -ENOMEM;
     entry->id = pool->next_id++;
     entry->is_spare = true;
-    int error = renderer_create(pool->broker, pool->current, entry->id, pool->memory_limit_bytes, &renderer_owner, pool,
+    int error = renderer_create(pool->broker, pool->current, entry->id, memory_limit_bytes(pool), &renderer_owner, pool,
                                 &entry->renderer);
     if (error < 0) {
         free(entry);
@@ -421,7 +427,7 @@ void renderer_pool_cancel(struct renderer_pool *pool, struct renderer_claim *cla
     }
 }
 
-int renderer_pool_create(struct broker *broker, const char *renderer_path, unsigned spares, uint64_t memory_limit_bytes,
+int renderer_pool_create(struct broker *broker, const char *renderer_path, unsigned spares,
                          const struct renderer_pool_listener *listener, void *userdata, struct renderer_pool **ret_pool)
 {
     struct renderer_pool *pool = calloc(1, sizeof *pool);
@@ -430,7 +436,6 @@ int renderer_pool_create(struct broker *broker, const char *renderer_path, unsig
     pool->broker = broker;
     pool->renderer_path = strdup(renderer_path);
     pool->spares_wanted = spares;
-    pool->memory_limit_bytes = memory_limit_bytes;
     pool->listener = listener;
     pool->userdata = userdata;
     pool->next_id = 1;

@@ -33,7 +33,7 @@ struct renderer_pool_listener {
 };
 
 /* Starts the first cell. Takes nothing; renderer_path is copied. 0 or -errno. */
-int renderer_pool_create(struct broker *broker, const char *renderer_path, unsigned spares, uint64_t memory_limit_bytes,
+int renderer_pool_create(struct broker *broker, const char *renderer_path, unsigned spares,
                          const struct renderer_pool_listener *listener, void *userdata,
                          struct renderer_pool **ret_pool);
 /* Kills and reaps everything. Takes NULL. */
