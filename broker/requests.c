@@ -59,7 +59,9 @@ bool requests_is_paint(const struct requests *requests, uint64_t id)
     for (size_t i = 0; i < REQUESTS_PAINTS && id != 0; i++)
         if (requests->paints[i] == id)
             return true;
-    return false;
+    /* A burst of paints longer than the ring may cross with a frame of the scene before it. */
+    return id != 0 && requests->paint_count > REQUESTS_PAINTS &&
+           id < requests->paints[requests->paint_count % REQUESTS_PAINTS];
 }
 
 uint64_t requests_oldest_ms(const struct requests *requests)

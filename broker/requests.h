@@ -31,6 +31,7 @@ uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless
 /* NULL if no such request is open. */
 struct request *requests_find(struct requests *requests, uint64_t id);
 void requests_close(struct requests *requests, uint64_t id);
+/* Whether a frame may answer this id: a paint, or older than all paints that are remembered. */
 bool requests_is_paint(const struct requests *requests, uint64_t id);
 /* When the oldest request that must end was asked; 0 when there is none. */
 uint64_t requests_oldest_ms(const struct requests *requests);

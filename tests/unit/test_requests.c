@@ -55,6 +55,19 @@ static void a_new_paint_ends_the_scene_before_it_but_its_frames_still_match(void
     assert_false(requests_is_paint(&requests, 999));
 }
 
+static void a_frame_may_cross_with_a_long_burst_of_paints(void **state)
+{
+    (void)state;
+    struct requests requests;
+    requests_init(&requests);
+    uint64_t scene = requests_open(&requests, PAINT, true, 1);
+    for (int i = 0; i < 10 * REQUESTS_PAINTS; i++)
+        assert_true(requests_open(&requests, PAINT, true, 2) != 0);
+    assert_true(requests_is_paint(&requests, scene));
+    assert_false(requests_is_paint(&requests, requests_open(&requests, MEASURE, false, 3)));
+    assert_false(requests_is_paint(&requests, requests.next_id));
+}
+
 static const struct watchdog_limits limits = {
     .ping_interval_ms = 100, .unresponsive_ms = 300, .hung_ms = 500, .request_ms = 5000};
 
@@ -160,6 +173,7 @@ int main(void)
         cmocka_unit_test(ids_grow_and_closed_ones_are_not_found),
         cmocka_unit_test(refuses_more_than_it_can_hold),
         cmocka_unit_test(a_new_paint_ends_the_scene_before_it_but_its_frames_still_match),
+        cmocka_unit_test(a_frame_may_cross_with_a_long_burst_of_paints),
         cmocka_unit_test(pings_when_it_is_time_and_condemns_the_silent),
         cmocka_unit_test(an_answer_brings_it_back),
         cmocka_unit_test(answers_to_no_ping_are_refused),
