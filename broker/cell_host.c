@@ -21,7 +21,7 @@
 #include "common/log.h"
 
 /* How the zygote finds its channel: main() of the renderer knows this number. */
-enum { ZYGOTE_CHANNEL_FD = 3, INIT_WAIT_MS = 1000 };
+enum { ZYGOTE_CHANNEL_FD = 3, INIT_WAIT_MS = 1000, INIT_LOOK_MS = 5 };
 
 struct cell_host {
     struct broker *broker;
@@ -301,13 +301,26 @@ int cell_host_create(struct broker *broker, const char *renderer_path, const str
     return 0;
 }
 
-/* A killed init ends once every process of its namespace was reaped: bounded, should one of them be unknown to us. */
-static void wait_for_init(struct cell_host *cell)
+/* A renderer that was forked and not yet reported is our child as well. Like all of its cell it is of the zygote's
+ * process group; every renderer we know of was reaped before the cell goes. */
+static void reap_the_unreported(const struct cell_host *cell)
 {
     siginfo_t info;
+    do
+        info.si_pid = 0;
+    while (waitid(P_PGID, (id_t)peer_pid(cell->zygote), &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0);
+}
+
+/* A killed init ends once every process of its namespace was reaped. Bounded all the same. */
+static void wait_for_init(struct cell_host *cell)
+{
     struct pollfd fd = {.fd = cell->init_pidfd, .events = POLLIN};
-    if (cell->init_pidfd >= 0 && poll(&fd, 1, INIT_WAIT_MS) > 0)
-        waitid(P_PIDFD, (id_t)cell->init_pidfd, &info, WEXITED | WNOHANG);
+    for (int waited_ms = 0; cell->init_pidfd >= 0 && waited_ms < INIT_WAIT_MS; waited_ms += INIT_LOOK_MS) {
+        reap_the_unreported(cell);
+        if (poll(&fd, 1, INIT_LOOK_MS) > 0)
+            break;
+    }
+    reap_the_unreported(cell); /* the init itself */
 }
 
 void cell_host_destroy(struct cell_host *cell)
