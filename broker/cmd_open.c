@@ -6,6 +6,7 @@
 
 #include "broker/cli.h"
 #include "broker/cli_document.h"
+#include "broker/cli_sandbox.h"
 #include "broker/cmd.h"
 #include "broker/exit_codes.h"
 #include "broker/terminal.h"
@@ -213,6 +214,8 @@ static int open_run(struct open_run *run)
         open_note(run, EXIT_CODE_NO_RENDERER, "open", cli_error_text(r, text, sizeof(text)));
     int signal_number = run->broker ? broker_shutdown_signal(run->broker) : 0;
     viewer_destroy(run->viewer);
+    if (run->broker)
+        cli_sandbox_warn(run->broker, stderr);
     broker_destroy(run->broker);
     if (run->why)
         cli_message("%s", run->why);

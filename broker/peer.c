@@ -147,7 +147,7 @@ static void trace_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope)
     trace_slice(trace, getpid(), 1, name, envelope->sent_ns, now, peer_flow_id(peer->pid, false, envelope->sent_ns), 0);
 }
 
-/* A claim from the future, or older than a minute, is a lie or a broken clock: no honest peer shares it with us. */
+/* A claim from the future is a lie: the clock is one. */
 static enum violation check_timestamp(const struct channel_message *message)
 {
     uint64_t sent = message->to_broker->sent_ns;

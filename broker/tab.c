@@ -42,7 +42,7 @@ struct tab {
     struct loop_source *backoff;
     uint32_t backoff_ms;
     uint64_t live_since_ms; // 0 = not live
-    unsigned busy; // depth of callbacks under way: a tab closed inside one is freed when it returns
+    unsigned busy;          // depth of callbacks under way: a tab closed inside one is freed when it returns
 };
 
 const char *tab_state_name(enum tab_state state)
@@ -329,12 +329,26 @@ static const struct renderer_client client = {
     .ended = on_ended,
 };
 
+/* The file is open here, but the renderer could not be given it: our own shortage, nothing of the document's. */
+static void fail_navigation(struct tab *tab, int error)
+{
+    char detail[128];
+    snprintf(detail, sizeof detail, "it cannot be handed to a renderer: %s", strerror(-error));
+    set_state(tab, TAB_FAILED);
+    if (tab->state != TAB_CLOSED && tab->listener->failed != NULL)
+        tab->listener->failed(tab, 0, BULKHEAD__ERROR__CODE__UNKNOWN, detail, tab->userdata);
+}
+
 static void navigate(struct tab *tab)
 {
     Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
     Bulkhead__Navigate order = BULKHEAD__NAVIGATE__INIT;
     const char *url = document_url(tab->document);
     int fd = url[0] != '\0' ? -1 : document_dup_fd(tab->document);
+    if (url[0] == '\0' && fd < 0) {
+        fail_navigation(tab, fd);
+        return;
+    }
     order.url = codec_bytes(url, strlen(url));
     if (tab->password != NULL)
         order.password = codec_bytes(tab->password, strlen(tab->password));
