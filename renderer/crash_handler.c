@@ -223,11 +223,13 @@ static void on_fatal_signal(int number, siginfo_t *info, void *context)
     errno = saved_errno;
 }
 
+/* Whoever fills the record already has more to say; and it may be this very thread, interrupted. */
 static void on_sample_request(int number, siginfo_t *info, void *context)
 {
-    int saved_errno = errno;
+    int saved_errno = errno, nobody = 0;
 
-    begin();
+    if (!atomic_compare_exchange_strong(&handler.busy, &nobody, 1))
+        return;
     fill(CRASH_STACK_SAMPLE, number, info, context, 0);
     atomic_store(&handler.busy, 0);
     errno = saved_errno;

@@ -167,8 +167,8 @@ static int allocate_lock_and_tell_time(const struct closed_child_inside *inside,
         return 1;
     memset(large, 1, 8 << 20);
     large = realloc(large, 32 << 20);
-    if (large == NULL || mprotect((void *)((uintptr_t)large + 4096 - (uintptr_t)large % 4096), 4096,
-                                  PROT_READ | PROT_WRITE) < 0)
+    if (large == NULL ||
+        mprotect((void *)((uintptr_t)large + 4096 - (uintptr_t)large % 4096), 4096, PROT_READ | PROT_WRITE) < 0)
         return 2;
     if (syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) < 0 ||
         (syscall(SYS_futex, &word, FUTEX_WAIT, 2, NULL, NULL, 0) < 0 && errno != EAGAIN))
