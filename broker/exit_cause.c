@@ -48,6 +48,10 @@ const char *kill_reason_name(enum kill_reason reason)
         return "its tab was closed";
     case KILL_SHUTDOWN:
         return "the broker is ending";
+    case KILL_LEFT:
+        return "it closed its channel and lived on";
+    case KILL_CELL:
+        return "its cell ended";
     case KILL_CANCELLED:
         return "cancelled";
     case KILL_TIMEOUT:
@@ -65,9 +69,12 @@ static enum exit_cause cause_of_broker_kill(enum kill_reason reason)
         return EXIT_CAUSE_HUNG;
     case KILL_BAD_MESSAGE:
         return EXIT_CAUSE_BAD_MESSAGE;
+    case KILL_LEFT:
+        return EXIT_CAUSE_UNEXPECTED_EXIT;
     case KILL_NONE:
     case KILL_CLOSED:
     case KILL_SHUTDOWN:
+    case KILL_CELL:
     case KILL_CANCELLED:
         break;
     }
@@ -78,6 +85,9 @@ static enum exit_cause cause_of_signal(const struct exit_facts *facts)
 {
     if (facts->wait_status == SIGSYS)
         return EXIT_CAUSE_SANDBOX_VIOLATION;
+    /* Asked for its stack by SIGUSR2, one without a handler dies of the question. */
+    if (facts->wait_status == SIGUSR2 && (facts->kill_reason == KILL_HUNG || facts->kill_reason == KILL_TIMEOUT))
+        return EXIT_CAUSE_HUNG;
     if (facts->wait_status != SIGKILL)
         return EXIT_CAUSE_CRASHED;
     /* A SIGKILL that is not ours came from the kernel's OOM killer or from outside. */
@@ -163,7 +173,9 @@ static void describe(const struct exit_report *report, char *out, size_t out_byt
         snprintf(out, out_bytes, "%s", kill_reason_name(report->kill_reason));
         return;
     case EXIT_CAUSE_UNEXPECTED_EXIT:
-        if (report->wait_code == CLD_EXITED)
+        if (report->kill_reason == KILL_LEFT)
+            snprintf(out, out_bytes, "%s", kill_reason_name(report->kill_reason));
+        else if (report->wait_code == CLD_EXITED)
             snprintf(out, out_bytes, "status %d, unasked", report->wait_status);
         else
             snprintf(out, out_bytes, "%s from outside", crash_signal_name(report->wait_status));

@@ -34,6 +34,8 @@ enum kill_reason {
     KILL_START,       /* no hello in time */
     KILL_CLOSED,      /* its tab was closed and it did not go by itself */
     KILL_SHUTDOWN,    /* the broker is ending */
+    KILL_LEFT,        /* it closed its channel and lived on */
+    KILL_CELL,        /* its zygote or its init ended, and the whole cell with it */
     KILL_CANCELLED,   /* the user gave up on work that cannot be cancelled otherwise */
     KILL_TIMEOUT,     /* over --timeout */
 };

@@ -143,6 +143,8 @@ static enum exit_code exit_code_of_kill(enum kill_reason reason)
     case KILL_NONE:
     case KILL_CLOSED:
     case KILL_SHUTDOWN:
+    case KILL_LEFT:
+    case KILL_CELL:
     case KILL_CANCELLED:
         break;
     }

@@ -70,6 +70,27 @@ static void a_crash_that_beats_the_kill_stays_a_crash(void **state)
     assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_CRASHED);
 }
 
+static void one_that_dies_of_the_question_for_its_stack_was_hung(void **state)
+{
+    (void)state;
+    struct exit_facts facts = killed(SIGUSR2);
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_CRASHED);
+    facts.kill_reason = KILL_HUNG;
+    assert_int_equal(exit_cause_classify(&facts), EXIT_CAUSE_HUNG);
+}
+
+static void one_that_left_its_channel_is_not_killed_from_outside(void **state)
+{
+    (void)state;
+    struct exit_facts facts = killed(SIGKILL);
+    struct exit_report report = {0};
+    facts.kill_reason = KILL_LEFT;
+    exit_report_fill(&report, &facts);
+    assert_int_equal(report.cause, EXIT_CAUSE_UNEXPECTED_EXIT);
+    assert_null(strstr(report.summary, "outside"));
+    assert_non_null(strstr(report.summary, "closed its channel"));
+}
+
 static void a_bad_message_stands_whatever_it_died_of(void **state)
 {
     (void)state;
@@ -147,6 +168,8 @@ int main(void)
         cmocka_unit_test(fatal_signals_are_crashes_and_sigsys_is_a_violation),
         cmocka_unit_test(sigkill_is_named_after_who_sent_it),
         cmocka_unit_test(a_crash_that_beats_the_kill_stays_a_crash),
+        cmocka_unit_test(one_that_dies_of_the_question_for_its_stack_was_hung),
+        cmocka_unit_test(one_that_left_its_channel_is_not_killed_from_outside),
         cmocka_unit_test(a_bad_message_stands_whatever_it_died_of),
         cmocka_unit_test(a_claim_of_memory_needs_the_status_and_the_record),
         cmocka_unit_test(a_record_cannot_turn_an_exit_into_a_crash),
