@@ -21,7 +21,7 @@
 #include "common/log.h"
 
 /* How the zygote finds its channel: main() of the renderer knows this number. */
-enum { ZYGOTE_CHANNEL_FD = 3, INIT_WAIT_MS = 1000, INIT_LOOK_MS = 5 };
+enum { ZYGOTE_CHANNEL_FD = 3, REST_WAIT_MS = 1000, REST_LOOK_MS = 1 };
 
 struct cell_host {
     struct broker *broker;
@@ -30,6 +30,9 @@ struct cell_host {
     struct peer *zygote;
     bool is_ready, is_retired, is_broken, is_over, zygote_ended;
     int init_pidfd; // -1 without a pid namespace
+    pid_t init_pid;
+    struct loop_source *deadline; // for the hello, then for the oldest fork that was not answered
+    unsigned unanswered;
     struct loop_source *init_source;
     unsigned renderers;
     struct symbolise_module modules[LIMIT_MODULES];
@@ -93,14 +96,23 @@ static int on_init_exit(struct loop_source *source, int fd, uint32_t events, voi
     return 0;
 }
 
-/* The init must be our child too, or killing it would mean killing a stranger. */
-static enum violation adopt_init(struct cell_host *cell, pid_t pid)
+/* Whether pid is a child of ours that this zygote made: those share its process group, which no other child of ours can
+ * join, and only a parent may wait. Killing by a pid it merely names would mean killing strangers. */
+static bool is_ours(const struct cell_host *cell, pid_t pid)
 {
     siginfo_t info = {0};
+    pid_t zygote = peer_pid(cell->zygote);
+    return pid > 1 && pid != zygote && pid != cell->init_pid && getpgid(pid) == zygote &&
+           waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static enum violation adopt_init(struct cell_host *cell, pid_t pid)
+{
     if (pid == 0)
         return VIOLATION_NONE;
-    if (pid <= 1 || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+    if (!is_ours(cell, pid))
         return VIOLATION_NOT_OUR_CHILD;
+    cell->init_pid = pid;
     cell->init_pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (cell->init_pidfd >= 0)
         loop_add_fd(broker_loop(cell->broker), cell->init_pidfd, EPOLLIN, on_init_exit, cell, &cell->init_source);
@@ -123,6 +135,21 @@ static void copy_modules(struct cell_host *cell, const Bulkhead__Hello *hello)
     }
 }
 
+static void set_deadline(struct cell_host *cell, bool is_waiting)
+{
+    uint64_t timeout_ms = broker_policy(cell->broker)->start_timeout_ms;
+    loop_timer_set(cell->deadline, is_waiting ? clock_now_ms() + timeout_ms : 0);
+}
+
+static int on_deadline(struct loop_source *source, void *userdata)
+{
+    (void)source;
+    struct cell_host *cell = userdata;
+    log_write(LOG_WARNING, "zygote pid=%d late=%s", (int)peer_pid(cell->zygote), cell->is_ready ? "forked" : "hello");
+    peer_kill(cell->zygote, KILL_START, VIOLATION_NONE);
+    return 0;
+}
+
 static enum violation on_hello(struct cell_host *cell, const Bulkhead__Hello *hello)
 {
     if (cell->is_ready)
@@ -136,8 +163,21 @@ static enum violation on_hello(struct cell_host *cell, const Bulkhead__Hello *he
         return violation;
     copy_modules(cell, hello);
     cell->is_ready = true;
+    set_deadline(cell, false);
     cell->listener->ready(cell, hello, cell->userdata);
     return VIOLATION_NONE;
+}
+
+static enum violation on_forked(struct cell_host *cell, const Bulkhead__Forked *forked)
+{
+    if (!cell->is_ready)
+        return VIOLATION_WRONG_STATE;
+    if (cell->unanswered == 0)
+        return VIOLATION_UNKNOWN_REQUEST;
+    if (forked->pid != 0 && !is_ours(cell, forked->pid))
+        return VIOLATION_NOT_OUR_CHILD;
+    set_deadline(cell, --cell->unanswered > 0);
+    return cell->listener->forked(cell, forked->renderer_id, forked->pid, forked->error, cell->userdata);
 }
 
 static enum violation on_message(struct peer *peer, struct channel_message *message, void *userdata)
@@ -149,11 +189,7 @@ static enum violation on_message(struct peer *peer, struct channel_message *mess
     case BULKHEAD__TO_BROKER__MESSAGE_HELLO:
         return on_hello(cell, envelope->hello);
     case BULKHEAD__TO_BROKER__MESSAGE_FORKED:
-        if (!cell->is_ready)
-            return VIOLATION_WRONG_STATE;
-        cell->listener->forked(cell, envelope->forked->renderer_id, envelope->forked->pid, envelope->forked->error,
-                               cell->userdata);
-        return VIOLATION_NONE;
+        return on_forked(cell, envelope->forked);
     default:
         return VIOLATION_WRONG_STATE; /* a zygote says nothing else */
     }
@@ -164,8 +200,11 @@ static void on_zygote_ended(struct peer *peer, const struct peer_end *end, void 
     (void)peer;
     struct cell_host *cell = userdata;
     cell->zygote_ended = true;
+    set_deadline(cell, false);
     if (cell->is_retired) {
-        check_empty(cell);
+        cell->renderers++; /* keeps the cell while it loses the others */
+        cell->listener->unborn(cell, cell->userdata);
+        cell_host_release(cell);
         return;
     }
     struct exit_report report = {0};
@@ -291,36 +330,43 @@ int cell_host_create(struct broker *broker, const char *renderer_path, const str
     cell->listener = listener;
     cell->userdata = userdata;
     cell->init_pidfd = -1;
-    int error = start(cell, renderer_path);
+    int error = loop_add_timer(broker_loop(broker), on_deadline, cell, &cell->deadline);
+    if (error == 0)
+        error = start(cell, renderer_path);
     if (error < 0) {
+        loop_source_remove(&cell->deadline);
         peer_destroy(cell->zygote);
         free(cell);
         return error;
     }
+    set_deadline(cell, true);
     *ret_cell = cell;
     return 0;
 }
 
-/* A renderer that was forked and not yet reported is our child as well. Like all of its cell it is of the zygote's
- * process group; every renderer we know of was reaped before the cell goes. */
-static void reap_the_unreported(const struct cell_host *cell)
+/* Whatever was forked and never named, or named wrongly, is our child as well and would outlive the cell as an orphan
+ * or a zombie. All of a cell is of the zygote's process group; as long as one of it is not reaped, the number is nobody
+ * else's. Every renderer we know of was reaped before the cell goes. True when none is left. */
+static bool reap_the_unreported(const struct cell_host *cell)
 {
     siginfo_t info;
+    pid_t group = peer_pid(cell->zygote);
+    if (waitid(P_PGID, (id_t)group, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return true;
+    kill(-group, SIGKILL);
     do
         info.si_pid = 0;
-    while (waitid(P_PGID, (id_t)peer_pid(cell->zygote), &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0);
+    while (waitid(P_PGID, (id_t)group, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0);
+    return waitid(P_PGID, (id_t)group, &info, WEXITED | WNOHANG | WNOWAIT) < 0;
 }
 
-/* A killed init ends once every process of its namespace was reaped. Bounded all the same. */
-static void wait_for_init(struct cell_host *cell)
+/* The init too: killed, it ends once every process of its namespace was reaped. Bounded all the same. */
+static void wait_for_the_rest(const struct cell_host *cell)
 {
-    struct pollfd fd = {.fd = cell->init_pidfd, .events = POLLIN};
-    for (int waited_ms = 0; cell->init_pidfd >= 0 && waited_ms < INIT_WAIT_MS; waited_ms += INIT_LOOK_MS) {
-        reap_the_unreported(cell);
-        if (poll(&fd, 1, INIT_LOOK_MS) > 0)
-            break;
+    for (int waited_ms = 0; !reap_the_unreported(cell) && waited_ms < REST_WAIT_MS; waited_ms += REST_LOOK_MS) {
+        struct pollfd fd = {.fd = cell->init_pidfd, .events = POLLIN};
+        poll(&fd, 1, REST_LOOK_MS); /* without an init: a pause */
     }
-    reap_the_unreported(cell); /* the init itself */
 }
 
 void cell_host_destroy(struct cell_host *cell)
@@ -333,7 +379,8 @@ void cell_host_destroy(struct cell_host *cell)
         peer_kill(cell->zygote, KILL_SHUTDOWN, VIOLATION_NONE);
         peer_wait_blocking(cell->zygote, 1000);
     }
-    wait_for_init(cell);
+    wait_for_the_rest(cell);
+    loop_source_remove(&cell->deadline);
     loop_source_remove(&cell->init_source);
     fd_close(&cell->init_pidfd);
     peer_destroy(cell->zygote);
@@ -356,8 +403,13 @@ int cell_host_fork(struct cell_host *cell, unsigned renderer_id, uint64_t memory
     envelope.fork = &order;
     int list[] = {fds->channel, fds->crash_record, fds->stdout_write, fds->stderr_write};
     *fds = (struct cell_host_fork_fds){-1, -1, -1, -1};
+    int error = peer_send(cell->zygote, &envelope, list, 4);
+    if (error < 0)
+        return error;
     cell->renderers++;
-    return peer_send(cell->zygote, &envelope, list, 4);
+    if (cell->unanswered++ == 0)
+        set_deadline(cell, true);
+    return 0;
 }
 
 void cell_host_release(struct cell_host *cell)

@@ -14,6 +14,7 @@
 #include "broker/symbolise.h"
 #include "common/counters.h"
 #include "common/limits.h"
+#include "common/violation.h"
 #include "to_broker.pb-c.h"
 
 struct broker;
@@ -22,8 +23,11 @@ struct cell_host;
 struct cell_host_listener {
     /* Hello of the zygote: the cell can fork. `hello` lives for the call. */
     void (*ready)(struct cell_host *cell, const Bulkhead__Hello *hello, void *userdata);
-    /* A fork was done (pid > 0) or failed (error > 0, an errno). */
-    void (*forked)(struct cell_host *cell, unsigned renderer_id, pid_t pid, int error, void *userdata);
+    /* A fork was done (pid > 0: of this cell, but maybe named before) or failed (an errno). Why the zygote must die, if
+     * it lied. */
+    enum violation (*forked)(struct cell_host *cell, unsigned renderer_id, pid_t pid, int error, void *userdata);
+    /* A retired zygote went without answering: what was not forked never will be. */
+    void (*unborn)(struct cell_host *cell, void *userdata);
     /* With `why`: the zygote or the init is gone; the cell forks no more and is to be retired. With NULL: it was
      * retired and its last renderer has ended; destroy it. */
     void (*ended)(struct cell_host *cell, const char *why, void *userdata);

@@ -9,6 +9,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 
+enum { FILES_UNREAD_MAX = 32 };
+
 static enum violation on_hello(struct renderer *renderer, const struct channel_message *message)
 {
     const Bulkhead__Hello *hello = message->to_broker->hello;
@@ -32,7 +34,8 @@ static enum violation on_document_info(struct renderer *renderer, const struct c
         return VIOLATION_BAD_PAGE;
     requests_close(&renderer->requests, envelope->request_id);
     watchdog_heard(&renderer->watchdog, clock_now_ms());
-    renderer->state = RENDERER_LIVE;
+    if (renderer->state != RENDERER_ENDING)
+        renderer->state = RENDERER_LIVE;
     if (renderer->client == NULL)
         return VIOLATION_NONE;
     return renderer->client->document_info(renderer, envelope->document_info, renderer->client_data);
@@ -44,6 +47,8 @@ static enum violation on_page_info(struct renderer *renderer, const struct chann
     const struct request *request = requests_find(&renderer->requests, envelope->request_id);
     if (request == NULL || request->type != BULKHEAD__TO_RENDERER__MESSAGE_MEASURE)
         return VIOLATION_UNKNOWN_REQUEST;
+    if (envelope->page_info->page != request->page)
+        return VIOLATION_BAD_PAGE;
     requests_close(&renderer->requests, envelope->request_id);
     watchdog_heard(&renderer->watchdog, clock_now_ms());
     if (renderer->client == NULL)
@@ -54,8 +59,11 @@ static enum violation on_page_info(struct renderer *renderer, const struct chann
 static enum violation on_frame_ready(struct renderer *renderer, const struct channel_message *message)
 {
     uint64_t id = message->to_broker->request_id;
+    uint32_t page;
     if (!requests_is_paint(&renderer->requests, id))
         return VIOLATION_UNKNOWN_REQUEST;
+    if (requests_paint_page(&renderer->requests, id, &page) && message->to_broker->frame_ready->page != page)
+        return VIOLATION_BAD_PAGE;
     const struct request *request = requests_find(&renderer->requests, id);
     if (request != NULL && !request->is_endless)
         requests_close(&renderer->requests, id);
@@ -65,10 +73,21 @@ static enum violation on_frame_ready(struct renderer *renderer, const struct cha
     return renderer->client->frame_ready(renderer, message, renderer->client_data);
 }
 
+/* Files granted and not fetched count against the whole user: a few renderers that leave theirs in the socket would
+ * keep the broker from handing fds to anyone (ETOOMANYREFS). An honest engine asks for one and waits for it. */
+static bool leaves_files_unread(struct renderer *renderer)
+{
+    if (peer_has_read_all(renderer->peer))
+        renderer->files_unread = 0;
+    return ++renderer->files_unread > FILES_UNREAD_MAX;
+}
+
 static enum violation on_open_file(struct renderer *renderer, const struct channel_message *message)
 {
     if (renderer->client == NULL)
         return VIOLATION_NONE;
+    if (leaves_files_unread(renderer))
+        return VIOLATION_NOT_READING;
     watchdog_heard(&renderer->watchdog, clock_now_ms());
     return renderer->client->open_file(renderer, message->to_broker->request_id, message->to_broker->open_file,
                                        renderer->client_data);
@@ -109,7 +128,9 @@ static enum violation on_log(struct renderer *renderer, const struct channel_mes
     enum log_level level = text->level == BULKHEAD__LOG__LEVEL__WARNING ? LOG_WARNING
                            : text->level == BULKHEAD__LOG__LEVEL__INFO  ? LOG_INFO
                                                                         : LOG_DEBUG;
-    log_peer(level, text->text.data, text->text.len, "renderer=%u pid=%d", renderer->id, (int)peer_pid(renderer->peer));
+    if (level >= log_get_level() && peer_may_log(renderer->peer, text->text.len))
+        log_peer(level, text->text.data, text->text.len, "renderer=%u pid=%d", renderer->id,
+                 (int)peer_pid(renderer->peer));
     return VIOLATION_NONE;
 }
 
@@ -124,7 +145,7 @@ static enum violation on_error(struct renderer *renderer, const struct channel_m
     unsigned type = request->type;
     requests_close(&renderer->requests, envelope->request_id);
     watchdog_heard(&renderer->watchdog, clock_now_ms());
-    if (type == BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE)
+    if (type == BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE && renderer->state != RENDERER_ENDING)
         renderer->state = RENDERER_IDLE;
     if (renderer->client == NULL)
         return VIOLATION_NONE;
@@ -159,7 +180,7 @@ static enum violation on_activity(struct renderer *renderer, const struct channe
         if (handled->type != 0) {
             if (codec_type_name(&codec_to_renderer, handled->type) == NULL)
                 return VIOLATION_BAD_NUMBER;
-            if (handled->sent_ns > handled->start_ns)
+            if (handled->sent_ns > handled->start_ns || handled->sent_ns < renderer->created_ns)
                 return VIOLATION_BAD_TIMESTAMP;
             counter_add_latency(&peer_counters(renderer->peer)->to_renderer[handled->type],
                                 handled->start_ns - handled->sent_ns);
@@ -171,6 +192,8 @@ static enum violation on_activity(struct renderer *renderer, const struct channe
 
 static enum violation on_crashing(struct renderer *renderer, const struct channel_message *message)
 {
+    if (renderer->crashing_ns != 0)
+        return VIOLATION_NONE; /* said once it is said */
     renderer->crashing_ns = message->received_ns;
     log_write(LOG_INFO, "renderer=%u pid=%d hint=crashing", renderer->id, (int)peer_pid(renderer->peer));
     return VIOLATION_NONE;
@@ -203,5 +226,8 @@ enum violation inbound_dispatch(struct renderer *renderer, const struct channel_
     const struct inbound_row *row = &inbound_rows[message->type];
     if (row->handle == NULL || (row->states & 1u << renderer->state) == 0)
         return VIOLATION_WRONG_STATE;
+    /* What is said to be sent before there was anyone to send it spoils every figure made of it. */
+    if (message->to_broker->sent_ns != 0 && message->to_broker->sent_ns < renderer->created_ns)
+        return VIOLATION_BAD_TIMESTAMP;
     return row->handle(renderer, message);
 }

@@ -3,12 +3,14 @@
 #include "broker/peer.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +30,8 @@ enum {
     THROTTLE_STRIKES = 50,
     /* A closed channel with a living process behind it: the time it has to die by itself. */
     LINGER_MS = 1000,
+    /* More than the socket of a dead peer can hold: whoever exceeds it writes on in its name. */
+    LAST_MESSAGES = 64 * 1024,
 };
 
 struct peer {
@@ -216,7 +220,7 @@ static int on_linger_over(struct loop_source *source, void *userdata)
 {
     (void)source;
     struct peer *peer = userdata;
-    peer_signal(peer, SIGKILL); /* it closed its channel and lives on: an unexpected end, not one of our making */
+    peer_kill(peer, KILL_LEFT, VIOLATION_NONE);
     return 0;
 }
 
@@ -231,8 +235,9 @@ static void channel_over(struct peer *peer)
         loop_timer_set(peer->linger_source, clock_now_ms() + LINGER_MS);
 }
 
-/* Reads at most `most` messages. False if the peer was destroyed by a callback. */
-static bool read_messages(struct peer *peer, unsigned most)
+/* Reads at most `most` messages. False if the peer was destroyed by a callback. What a peer that is gone has left is
+ * bounded, and no flood. */
+static bool read_messages(struct peer *peer, unsigned most, bool is_gone)
 {
     enter(peer);
     for (unsigned i = 0; i < most && !peer->is_destroyed && !peer->channel_ended; i++) {
@@ -252,7 +257,7 @@ static bool read_messages(struct peer *peer, unsigned most)
             peer_kill(peer, KILL_BAD_MESSAGE, violation);
             break;
         }
-        if (peer->channel_source != NULL && !take_token(peer)) {
+        if (peer->channel_source != NULL && !is_gone && !take_token(peer)) {
             throttle(peer);
             break;
         }
@@ -284,7 +289,7 @@ static int on_channel(struct loop_source *source, int fd, uint32_t events, void 
         peer_kill(peer, KILL_BAD_MESSAGE, VIOLATION_NOT_READING);
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0 || peer->channel_source == NULL)
         return 0;
-    if (!read_messages(peer, CHANNEL_TURN_MESSAGES))
+    if (!read_messages(peer, CHANNEL_TURN_MESSAGES, (events & EPOLLHUP) != 0))
         return 0;
     /* A packet read but not yet handed out is invisible to epoll: come back for it after the others had their turn. */
     if (peer->channel_source != NULL && peer->throttle_source == NULL && channel_has_buffered(peer->channel) &&
@@ -306,10 +311,10 @@ static int on_buffered(struct loop_source *source, void *userdata)
     return 0;
 }
 
-/* Everything a dead process left in the socket. It is bounded: the socket's buffer and one packet. */
+/* Everything a dead process left in the socket. Bounded, for another may hold its end and write on. */
 static bool drain(struct peer *peer)
 {
-    while (!peer->channel_ended && peer->channel_source != NULL) {
+    for (unsigned i = 0; i < LAST_MESSAGES && !peer->channel_ended && peer->channel_source != NULL; i++) {
         struct channel_message message;
         enter(peer);
         int result = channel_receive(peer->channel, &message);
@@ -425,6 +430,8 @@ int peer_adopt(struct peer *peer, pid_t pid)
     if (peer->pidfd < 0)
         return -errno;
     peer->pid = pid;
+    if (peer_is_killed(peer))
+        peer_signal(peer, SIGKILL); /* condemned before it had a name */
     return loop_add_fd(peer->loop, peer->pidfd, EPOLLIN, on_pidfd, peer, &peer->pidfd_source);
 }
 
@@ -450,6 +457,18 @@ int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_
     return 0;
 }
 
+bool peer_may_log(struct peer *peer, size_t bytes)
+{
+    return peer_log_admit(peer->log, bytes);
+}
+
+bool peer_has_read_all(const struct peer *peer)
+{
+    int unread_bytes = 0;
+    return !channel_wants_flush(peer->channel) &&
+           (ioctl(channel_fd(peer->channel), SIOCOUTQ, &unread_bytes) < 0 || unread_bytes == 0);
+}
+
 pid_t peer_pid(const struct peer *peer)
 {
     return peer->pid;
@@ -458,6 +477,11 @@ pid_t peer_pid(const struct peer *peer)
 bool peer_is_killed(const struct peer *peer)
 {
     return peer->end.kill_reason != KILL_NONE;
+}
+
+bool peer_has_left(const struct peer *peer)
+{
+    return peer->channel_ended;
 }
 
 struct counters *peer_counters(struct peer *peer)

@@ -64,8 +64,15 @@ void peer_check_exit(struct peer *peer);
  * listener is not called. */
 bool peer_wait_blocking(struct peer *peer, int timeout_ms);
 
+/* Whether text of the peer may be logged now: its messages and its output share one allowance. */
+bool peer_may_log(struct peer *peer, size_t bytes);
+/* Whether it has taken everything out of its socket. */
+bool peer_has_read_all(const struct peer *peer);
+
 pid_t peer_pid(const struct peer *peer);
 bool peer_is_killed(const struct peer *peer);
+/* Whether it closed its channel: it answers nothing any more, and has a second to die by itself. */
+bool peer_has_left(const struct peer *peer);
 struct counters *peer_counters(struct peer *peer);
 int peer_channel_fd(const struct peer *peer);
 

@@ -34,7 +34,7 @@ struct peer_log {
     uint64_t bytes_dropped;
 };
 
-static bool may_log(struct peer_log *log, size_t bytes)
+bool peer_log_admit(struct peer_log *log, size_t bytes)
 {
     uint64_t second = clock_now_ms() / 1000;
     if (second != log->second) {
@@ -53,7 +53,7 @@ static bool may_log(struct peer_log *log, size_t bytes)
 
 static void end_line(struct stream *stream)
 {
-    if (stream->used > 0 && may_log(stream->log, stream->used))
+    if (stream->used > 0 && peer_log_admit(stream->log, stream->used))
         log_peer(LOG_INFO, stream->line, stream->used, "%s stream=%s", stream->log->label, stream->name);
     stream->used = 0;
 }

@@ -3,12 +3,17 @@
 #ifndef BULKHEAD_PEER_LOG_H
 #define BULKHEAD_PEER_LOG_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct broker;
 struct peer_log;
 
 /* Takes both fds. `label` is borrowed for the log's life. 0 or -errno. */
 int peer_log_create(struct broker *broker, const char *label, int *stdout_fd, int *stderr_fd,
                     struct peer_log **ret_log);
+/* Whether so much text more may be logged in this second; what may not is counted as dropped. */
+bool peer_log_admit(struct peer_log *log, size_t bytes);
 /* Reads what is left, without waiting. */
 void peer_log_drain(struct peer_log *log);
 void peer_log_destroy(struct peer_log *log); /* takes NULL */

@@ -109,11 +109,13 @@ static int on_tick(struct loop_source *source, void *userdata)
     struct renderer *renderer = userdata;
     uint64_t now = clock_now_ms();
     if (renderer->state == RENDERER_STARTING) {
-        if (now - renderer->created_ms >= broker_policy(renderer->broker)->start_timeout_ms)
+        if (renderer_age_ms(renderer) >= broker_policy(renderer->broker)->start_timeout_ms)
             condemn(renderer, KILL_START);
         return loop_timer_set(source, now + watchdog_tick_ms(&renderer->limits));
     }
     int error = loop_timer_set(source, now + watchdog_tick_ms(&renderer->limits));
+    if (peer_has_left(renderer->peer))
+        return error; /* silent for a reason of its own */
     switch (watchdog_judge(&renderer->watchdog, &renderer->limits, requests_oldest_ms(&renderer->requests), now)) {
     case WATCHDOG_FINE:
         break;
@@ -161,30 +163,39 @@ static const struct crash_record *take_record(const struct renderer *renderer, s
     return crash_record_validate(copy) ? copy : NULL;
 }
 
+/* Tells its end to whom it may concern, the client first, and frees it. */
+static void report_end(struct renderer *renderer, struct exit_report *report)
+{
+    report->reported_ns = clock_now_ns();
+    log_write(LOG_INFO, "renderer=%u pid=%d end=\"%s\"", report->renderer_id, (int)report->pid, report->summary);
+    renderer->state = RENDERER_ENDING;
+    const struct renderer_client *client = renderer->client;
+    renderer->client = NULL;
+    if (client != NULL)
+        client->ended(renderer, report, renderer->client_data);
+    renderer->owner->ended(renderer, report, renderer->owner_data);
+    renderer_free(renderer);
+}
+
 static void finish(struct renderer *renderer, const struct peer_end *end)
 {
     struct exit_report report = {
         .renderer_id = renderer->id, .pid = peer_pid(renderer->peer), .noticed_ns = end->noticed_ns};
     struct crash_record copy;
+    /* Asked for its stack and dead before the kill: condemned all the same. */
+    bool is_condemned = end->kill_reason == KILL_NONE && renderer->fatal != NULL && end->wait_status == SIGUSR2 &&
+                        end->wait_code != CLD_EXITED;
     struct exit_facts facts = {
         .wait_code = end->wait_code,
         .wait_status = end->wait_status,
-        .kill_reason = end->kill_reason,
+        .kill_reason = is_condemned ? renderer->fatal_reason : end->kill_reason,
         .violation = end->violation,
         .shutdown_sent = renderer->shutdown_sent,
         .memory_limited = false,
         .record = take_record(renderer, &copy),
     };
     exit_report_fill(&report, &facts);
-    report.reported_ns = clock_now_ns();
-    log_write(LOG_INFO, "renderer=%u pid=%d end=\"%s\"", report.renderer_id, (int)report.pid, report.summary);
-    renderer->state = RENDERER_ENDING;
-    const struct renderer_client *client = renderer->client;
-    renderer->client = NULL;
-    if (client != NULL)
-        client->ended(renderer, &report, renderer->client_data);
-    renderer->owner->ended(renderer, &report, renderer->owner_data);
-    renderer_free(renderer);
+    report_end(renderer, &report);
 }
 
 static void on_ended(struct peer *peer, const struct peer_end *end, void *userdata)
@@ -286,7 +297,7 @@ int renderer_create(struct broker *broker, struct cell_host *cell, unsigned id, 
     renderer->memory_limit_bytes = memory_limit_bytes;
     renderer->owner = owner;
     renderer->owner_data = userdata;
-    renderer->created_ms = clock_now_ms();
+    renderer->created_ns = clock_now_ns();
     requests_init(&renderer->requests);
     set_limits(renderer, 0);
     int error = give_birth(renderer);
@@ -299,20 +310,41 @@ int renderer_create(struct broker *broker, struct cell_host *cell, unsigned id, 
     return 0;
 }
 
-void renderer_forked(struct renderer *renderer, pid_t pid, int error)
+static void end_unborn(struct renderer *renderer, enum exit_cause cause, enum kill_reason reason, const char *why)
 {
-    if (pid > 0 && !renderer->is_forked)
-        error = -peer_adopt(renderer->peer, pid);
-    if (pid > 0 && error == 0) {
-        renderer->is_forked = true;
-        char name[32];
-        snprintf(name, sizeof name, "renderer %u", renderer->id);
-        if (broker_trace(renderer->broker) != NULL)
-            trace_process_name(broker_trace(renderer->broker), pid, name);
-        return;
+    struct exit_report report = {
+        .cause = cause, .kill_reason = reason, .renderer_id = renderer->id, .noticed_ns = clock_now_ns()};
+    snprintf(report.summary, sizeof report.summary, "%s: never started, %s", exit_cause_name(cause), why);
+    report_end(renderer, &report);
+}
+
+void renderer_unborn(struct renderer *renderer)
+{
+    end_unborn(renderer, EXIT_CAUSE_KILLED_BY_BROKER, KILL_CELL, kill_reason_name(KILL_CELL));
+}
+
+enum violation renderer_forked(struct renderer *renderer, pid_t pid, int error)
+{
+    if (renderer->is_forked)
+        return VIOLATION_UNKNOWN_REQUEST;
+    if (pid <= 0) {
+        end_unborn(renderer, EXIT_CAUSE_UNEXPECTED_EXIT, KILL_NONE, strerror(error));
+        return VIOLATION_NONE;
     }
-    log_write(LOG_ERROR, "renderer=%u fork_error=\"%s\"", renderer->id, strerror(error));
-    finish(renderer, &(struct peer_end){.wait_code = CLD_EXITED, .wait_status = 1, .noticed_ns = clock_now_ns()});
+    error = peer_adopt(renderer->peer, pid);
+    if (error == -ECHILD)
+        return VIOLATION_NOT_OUR_CHILD;
+    renderer->is_forked = true;
+    if (error < 0) {
+        kill(pid, SIGKILL); /* our child and not reaped yet, so the pid is its own; the cell reaps it */
+        end_unborn(renderer, EXIT_CAUSE_UNEXPECTED_EXIT, KILL_NONE, strerror(-error));
+        return VIOLATION_NONE;
+    }
+    char name[32];
+    snprintf(name, sizeof name, "renderer %u", renderer->id);
+    if (broker_trace(renderer->broker) != NULL)
+        trace_process_name(broker_trace(renderer->broker), pid, name);
+    return VIOLATION_NONE;
 }
 
 void renderer_attach(struct renderer *renderer, const struct renderer_client *client, void *userdata,
@@ -355,6 +387,14 @@ void renderer_check_exit(struct renderer *renderer)
     peer_check_exit(renderer->peer);
 }
 
+static void note_page(struct renderer *renderer, const Bulkhead__ToRenderer *envelope)
+{
+    if (envelope->message_case == BULKHEAD__TO_RENDERER__MESSAGE_PAINT)
+        requests_set_page(&renderer->requests, envelope->request_id, envelope->paint->page);
+    if (envelope->message_case == BULKHEAD__TO_RENDERER__MESSAGE_MEASURE)
+        requests_set_page(&renderer->requests, envelope->request_id, envelope->measure->page);
+}
+
 uint64_t renderer_request(struct renderer *renderer, Bulkhead__ToRenderer *envelope, bool is_endless, int *fds,
                           size_t n_fds)
 {
@@ -365,6 +405,7 @@ uint64_t renderer_request(struct renderer *renderer, Bulkhead__ToRenderer *envel
     }
     if (envelope->message_case == BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE)
         renderer->state = RENDERER_LOADING;
+    note_page(renderer, envelope);
     watchdog_heard(&renderer->watchdog, clock_now_ms());
     renderer_tell(renderer, envelope, fds, n_fds);
     return envelope->request_id;
@@ -390,6 +431,11 @@ pid_t renderer_pid(const struct renderer *renderer)
 enum renderer_state renderer_state(const struct renderer *renderer)
 {
     return renderer->state;
+}
+
+uint64_t renderer_age_ms(const struct renderer *renderer)
+{
+    return (clock_now_ns() - renderer->created_ns) / 1000000;
 }
 
 struct cell_host *renderer_cell(const struct renderer *renderer)

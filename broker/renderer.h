@@ -53,8 +53,10 @@ struct renderer_owner {
 /* Orders a renderer from the cell. 0 or -errno. */
 int renderer_create(struct broker *broker, struct cell_host *cell, unsigned id, uint64_t memory_limit_bytes,
                     const struct renderer_owner *owner, void *userdata, struct renderer **ret_renderer);
-/* The cell's answer to the order. */
-void renderer_forked(struct renderer *renderer, pid_t pid, int error);
+/* The cell's answer to the order: its pid, or 0 and an errno. Why the zygote must die, if it lied. */
+enum violation renderer_forked(struct renderer *renderer, pid_t pid, int error);
+/* The cell ended without an answer: it will never be. */
+void renderer_unborn(struct renderer *renderer);
 
 /* Gives an idle renderer to a client. timeout_ms: for each request, 0 = the policy's. */
 void renderer_attach(struct renderer *renderer, const struct renderer_client *client, void *userdata,
@@ -76,6 +78,7 @@ void renderer_kill(struct renderer *renderer, enum kill_reason reason, enum viol
 unsigned renderer_id(const struct renderer *renderer);
 pid_t renderer_pid(const struct renderer *renderer);
 enum renderer_state renderer_state(const struct renderer *renderer);
+uint64_t renderer_age_ms(const struct renderer *renderer);
 const char *renderer_state_name(enum renderer_state state);
 struct cell_host *renderer_cell(const struct renderer *renderer);
 struct counters *renderer_counters(struct renderer *renderer);

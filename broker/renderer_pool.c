@@ -12,8 +12,11 @@
 #include "common/loop.h"
 
 enum {
-    /* Cells that fail before their first renderer says hello: after so many the host cannot run them. */
+    /* Cells and spares that fail one after the other before a renderer was handed to anyone: after so many the host
+     * cannot run them. */
     FAILURES_MAX = 3,
+    /* A spare that ends sooner after its birth counts as such a failure: its successors would be born without pause. */
+    YOUNG_MS = 1000,
     /* The next cell is started this long after the one of now became of use: not in the way of the first tab, and never
      * in a run that is over sooner. */
     STANDBY_AFTER_MS = 400,
@@ -27,6 +30,7 @@ struct renderer_entry {
     struct renderer *renderer;
     unsigned id;
     bool is_spare; // or about to be one
+    bool said_hello;
 };
 
 struct cell_entry {
@@ -95,11 +99,23 @@ static struct renderer_entry *entry_by_id(struct renderer_pool *pool, unsigned i
     return NULL;
 }
 
-static void on_cell_forked(struct cell_host *cell, unsigned id, pid_t pid, int error, void *userdata)
+static bool is_named(const struct renderer_pool *pool, pid_t pid)
 {
-    struct renderer_entry *entry = entry_by_id(userdata, id);
-    if (entry != NULL && renderer_cell(entry->renderer) == cell)
-        renderer_forked(entry->renderer, pid, error);
+    for (const struct renderer_entry *entry = pool->renderers; entry != NULL; entry = entry->next)
+        if (renderer_pid(entry->renderer) == pid)
+            return true;
+    return false;
+}
+
+static enum violation on_cell_forked(struct cell_host *cell, unsigned id, pid_t pid, int error, void *userdata)
+{
+    struct renderer_pool *pool = userdata;
+    struct renderer_entry *entry = entry_by_id(pool, id);
+    if (entry == NULL || renderer_cell(entry->renderer) != cell)
+        return VIOLATION_UNKNOWN_REQUEST;
+    if (pid != 0 && is_named(pool, pid))
+        return VIOLATION_NOT_OUR_CHILD; /* two renderers cannot be one process: killing one would kill the other */
+    return renderer_forked(entry->renderer, pid, error);
 }
 
 /* It serves no more; the standby, if there is one, steps up. */
@@ -135,7 +151,7 @@ static void fail_unborn(struct renderer_pool *pool, struct cell_host *cell)
     for (struct renderer_entry *entry = pool->renderers; entry != NULL; entry = next) {
         next = entry->next;
         if (renderer_cell(entry->renderer) == cell && renderer_pid(entry->renderer) == 0)
-            renderer_forked(entry->renderer, 0, ECHILD);
+            renderer_unborn(entry->renderer);
     }
 }
 
@@ -158,7 +174,12 @@ static void kill_members(struct renderer_pool *pool, struct cell_host *cell)
 {
     for (struct renderer_entry *entry = pool->renderers; entry != NULL; entry = entry->next)
         if (renderer_cell(entry->renderer) == cell)
-            renderer_kill(entry->renderer, KILL_SHUTDOWN, VIOLATION_NONE);
+            renderer_kill(entry->renderer, KILL_CELL, VIOLATION_NONE);
+}
+
+static void on_cell_unborn(struct cell_host *cell, void *userdata)
+{
+    fail_unborn(userdata, cell);
 }
 
 static void on_cell_ended(struct cell_host *cell, const char *why, void *userdata)
@@ -183,7 +204,7 @@ static void on_cell_ended(struct cell_host *cell, const char *why, void *userdat
 }
 
 static const struct cell_host_listener cell_listener = {
-    .ready = on_cell_ready, .forked = on_cell_forked, .ended = on_cell_ended};
+    .ready = on_cell_ready, .forked = on_cell_forked, .unborn = on_cell_unborn, .ended = on_cell_ended};
 
 static int start_cell(struct renderer_pool *pool, struct cell_host **ret_cell)
 {
@@ -225,6 +246,7 @@ static void hand_over(struct renderer_pool *pool, struct renderer_entry *entry)
 {
     struct renderer_claim *claim = pool->claims;
     pool->claims = claim->next;
+    pool->failures = 0;
     entry->is_spare = false;
     pool->is_spare_due = false;
     loop_timer_set(pool->spare_timer, clock_now_ms() + SPARE_AFTER_MS);
@@ -253,7 +275,7 @@ static void on_renderer_idle(struct renderer *renderer, const Bulkhead__Hello *h
         give_up(pool, error, why);
         return;
     }
-    pool->failures = 0;
+    entry_by_id(pool, renderer_id(renderer))->said_hello = true;
     serve_claims(pool);
     refill_later(pool);
     start_standby_later(pool);
@@ -300,21 +322,28 @@ static struct renderer_entry *unlink_entry(struct renderer_pool *pool, const str
     return NULL;
 }
 
+/* One that was never of use, and not because we or its cell ended it: an immediate successor would fare no better. */
+static bool died_young(const struct renderer_entry *entry, const struct exit_report *report)
+{
+    return entry != NULL && entry->is_spare && report->cause != EXIT_CAUSE_CLEAN &&
+           report->cause != EXIT_CAUSE_KILLED_BY_BROKER &&
+           (!entry->said_hello || renderer_age_ms(entry->renderer) < YOUNG_MS);
+}
+
 static void on_renderer_ended(struct renderer *renderer, const struct exit_report *report, void *userdata)
 {
     struct renderer_pool *pool = userdata;
     struct cell_host *cell = renderer_cell(renderer);
     struct renderer_entry *entry = unlink_entry(pool, renderer);
-    bool died_young = renderer_state(renderer) == RENDERER_STARTING || (entry != NULL && entry->is_spare);
+    bool is_failure = died_young(entry, report);
     pool->listener->ended(renderer, report, pool->userdata);
     free(entry);
     if (pool->is_ending)
         return;
-    if (is_bad_end(report->cause)) {
+    if (is_bad_end(report->cause))
         retire(pool, cell);
-        if (died_young && ++pool->failures >= FAILURES_MAX)
-            give_up(pool, -ECHILD, report->summary);
-    }
+    if (is_failure && ++pool->failures >= FAILURES_MAX)
+        give_up(pool, -ECHILD, report->summary);
     cell_host_release(cell);
     refill_later(pool);
 }

@@ -27,7 +27,8 @@ struct renderer {
     struct loop_source *fatal; // armed when its death is decided but not yet done
     enum kill_reason fatal_reason;
     struct histogram ping_times;
-    uint64_t created_ms, crashing_ns;
+    uint64_t created_ns, crashing_ns;
+    unsigned files_unread; // granted since it had last read everything
     bool shutdown_sent, is_forked;
 };
 

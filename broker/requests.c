@@ -22,6 +22,16 @@ static void close_endless(struct requests *requests)
             requests->open[i] = (struct request){0};
 }
 
+static void note_paint(struct requests *requests, struct request *request)
+{
+    unsigned last = (requests->paint_count + REQUESTS_PAINTS - 1) % REQUESTS_PAINTS;
+    unsigned next = requests->paint_count % REQUESTS_PAINTS;
+    request->page = requests->paints[last].page;
+    requests->paints[next].id = request->id;
+    requests->paints[next].page = request->page;
+    requests->paint_count++;
+}
+
 uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless, uint64_t now_ms)
 {
     if (is_painting(type))
@@ -33,7 +43,7 @@ uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless
         *slot = (struct request){
             .id = requests->next_id++, .type = type, .sent_ms = now_ms, .heard_ms = now_ms, .is_endless = is_endless};
         if (is_painting(type))
-            requests->paints[requests->paint_count++ % REQUESTS_PAINTS] = slot->id;
+            note_paint(requests, slot);
         return slot->id;
     }
     return 0;
@@ -54,14 +64,41 @@ void requests_close(struct requests *requests, uint64_t id)
         *request = (struct request){0};
 }
 
+/* REQUESTS_PAINTS if there is none. */
+static size_t find_paint(const struct requests *requests, uint64_t id)
+{
+    size_t i = 0;
+    while (i < REQUESTS_PAINTS && (id == 0 || requests->paints[i].id != id))
+        i++;
+    return i;
+}
+
+void requests_set_page(struct requests *requests, uint64_t id, uint32_t page)
+{
+    struct request *request = requests_find(requests, id);
+    size_t paint = find_paint(requests, id);
+    if (request != NULL)
+        request->page = page;
+    if (paint < REQUESTS_PAINTS)
+        requests->paints[paint].page = page;
+}
+
 bool requests_is_paint(const struct requests *requests, uint64_t id)
 {
-    for (size_t i = 0; i < REQUESTS_PAINTS && id != 0; i++)
-        if (requests->paints[i] == id)
-            return true;
+    if (find_paint(requests, id) < REQUESTS_PAINTS)
+        return true;
     /* A burst of paints longer than the ring may cross with a frame of the scene before it. */
     return id != 0 && requests->paint_count > REQUESTS_PAINTS &&
-           id < requests->paints[requests->paint_count % REQUESTS_PAINTS];
+           id < requests->paints[requests->paint_count % REQUESTS_PAINTS].id;
+}
+
+bool requests_paint_page(const struct requests *requests, uint64_t id, uint32_t *ret_page)
+{
+    size_t paint = find_paint(requests, id);
+    if (paint == REQUESTS_PAINTS)
+        return false;
+    *ret_page = requests->paints[paint].page;
+    return true;
 }
 
 uint64_t requests_oldest_ms(const struct requests *requests)

@@ -15,13 +15,17 @@ struct request {
     uint64_t id;                // 0 = free slot
     unsigned type;              // ToRenderer field number
     uint64_t sent_ms, heard_ms; // asked; last progress
+    uint32_t page;              // that it asks about; the answer must speak of it
     bool is_endless;            // a scene: answered again and again
 };
 
 struct requests {
     uint64_t next_id;
     struct request open[REQUESTS_OPEN];
-    uint64_t paints[REQUESTS_PAINTS]; // ids of the last paints, ring
+    struct {
+        uint64_t id;
+        uint32_t page;
+    } paints[REQUESTS_PAINTS]; // the last ones, ring
     unsigned paint_count;
 };
 
@@ -31,8 +35,12 @@ uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless
 /* NULL if no such request is open. */
 struct request *requests_find(struct requests *requests, uint64_t id);
 void requests_close(struct requests *requests, uint64_t id);
+/* Notes which page an open request asks about. A scroll has the page of the paint before it, unasked. */
+void requests_set_page(struct requests *requests, uint64_t id, uint32_t page);
 /* Whether a frame may answer this id: a paint, or older than all paints that are remembered. */
 bool requests_is_paint(const struct requests *requests, uint64_t id);
+/* Of a paint or scroll that is remembered, open or not. */
+bool requests_paint_page(const struct requests *requests, uint64_t id, uint32_t *ret_page);
 /* When the oldest request that must end was asked; 0 when there is none. */
 uint64_t requests_oldest_ms(const struct requests *requests);
 void requests_clear(struct requests *requests);
