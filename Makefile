@@ -83,6 +83,7 @@ DEMO := $(if $(DEMO_C),$(B)/bulkhead-demo)
 UNIT := $(UNIT_C:tests/%.c=$(B)/tests/%)
 INTEGRATION := $(INTEGRATION_C:tests/%.c=$(B)/tests/%)
 BENCH := $(BENCH_C:tests/%.c=$(B)/tests/%)
+HOSTILE := $(B)/tests/hostile-renderer
 FUZZERS := $(FUZZ_C:tests/%.c=$(B)/tests/%)
 REPLAYS := $(FUZZ_C:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
 
@@ -103,7 +104,7 @@ test: ## install what is missing, build, and run every test (as an ordinary user
 	@$(MAKE) --no-print-directory check
 
 .PHONY: tests
-tests: $(UNIT) $(INTEGRATION) $(REPLAYS) ## build the tests
+tests: $(UNIT) $(INTEGRATION) $(REPLAYS) $(HOSTILE) ## build the tests
 
 check: ## run the tests that are built; TESTS="test_codec ..." for some of them
 	@tests/support/run-tests $(B) unit fuzz integration integration-as-nobody
@@ -222,6 +223,10 @@ $(B)/bulkhead-demo: $(call objects,$(DEMO_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_
 # A unit test may reach into one side; the archives hand over only what it names.
 $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
+
+# Plays zygote and renderers without a cell, for tests that attack the broker from below.
+$(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
+	$(call link,$^ $(LIBS_COMMON))
 
 # The same targets without a fuzzer: their corpus replays in `make test`.
 $(REPLAYS): $(B)/tests/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support/replay_main.o $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)

@@ -59,13 +59,34 @@ static void a_frame_may_cross_with_a_long_burst_of_paints(void **state)
 {
     (void)state;
     struct requests requests;
+    uint32_t page;
     requests_init(&requests);
     uint64_t scene = requests_open(&requests, PAINT, true, 1);
     for (int i = 0; i < 10 * REQUESTS_PAINTS; i++)
         assert_true(requests_open(&requests, PAINT, true, 2) != 0);
     assert_true(requests_is_paint(&requests, scene));
+    assert_false(requests_paint_page(&requests, scene, &page)); /* too long ago to know */
     assert_false(requests_is_paint(&requests, requests_open(&requests, MEASURE, false, 3)));
     assert_false(requests_is_paint(&requests, requests.next_id));
+}
+
+static void a_paint_knows_its_page_and_a_scroll_that_of_the_paint_before(void **state)
+{
+    (void)state;
+    struct requests requests;
+    uint32_t page;
+    requests_init(&requests);
+    uint64_t paint = requests_open(&requests, PAINT, false, 1);
+    requests_set_page(&requests, paint, 7);
+    uint64_t scroll = requests_open(&requests, BULKHEAD__TO_RENDERER__MESSAGE_SCROLL, false, 2);
+    uint64_t measure = requests_open(&requests, MEASURE, false, 3);
+    requests_set_page(&requests, measure, 9);
+    requests_close(&requests, paint); /* frames of it may still come */
+    assert_true(requests_paint_page(&requests, paint, &page));
+    assert_int_equal(page, 7);
+    assert_true(requests_paint_page(&requests, scroll, &page));
+    assert_int_equal(page, 7);
+    assert_int_equal(requests_find(&requests, measure)->page, 9);
 }
 
 static const struct watchdog_limits limits = {
@@ -172,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_grow_and_closed_ones_are_not_found),
         cmocka_unit_test(refuses_more_than_it_can_hold),
+        cmocka_unit_test(a_paint_knows_its_page_and_a_scroll_that_of_the_paint_before),
         cmocka_unit_test(a_new_paint_ends_the_scene_before_it_but_its_frames_still_match),
         cmocka_unit_test(a_frame_may_cross_with_a_long_burst_of_paints),
         cmocka_unit_test(pings_when_it_is_time_and_condemns_the_silent),
