@@ -155,8 +155,8 @@ format: ## let clang-format change it
 
 check-static: compile_commands.json ## clang-tidy and cppcheck
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
-		--suppress=missingIncludeSystem --suppressions-list=.cppcheck-suppressions -D_GNU_SOURCE -I. -I$(B)/proto \
-		common broker renderer demo
+		--suppress=missingIncludeSystem --suppressions-list=.cppcheck-suppressions -D_GNU_SOURCE \
+		-D__$(shell uname -m)__=1 -I. -I$(B)/proto common broker renderer demo
 	@echo $(COMMON_C) $(BROKER_C) $(RENDERER_C) $(DEMO_C) | tr ' ' '\n' | \
 		xargs -P $(JOBS) -n 8 clang-tidy --quiet -p . 2>/dev/null
 
@@ -164,7 +164,7 @@ compile_commands.json: $(PROTO_H) Makefile ## for clangd and clang-tidy
 	@{ echo '['; sep=; for file in $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(DEMO_C) \
 		$(UNIT_C) $(INTEGRATION_C) $(BENCH_C) $(SUPPORT_C); do \
 		printf '%s{"directory":"%s","file":"%s","command":"%s"}\n' "$$sep" '$(CURDIR)' "$$file" \
-		"$$(echo '$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c' | sed 's/\\/\\\\/g; s/"/\\"/g') $$file"; sep=,; done; echo ']'; } >$@
+		"$$(printf %s '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c)' | sed 's/\\/\\\\/g; s/"/\\"/g') $$file"; sep=,; done; echo ']'; } >$@
 
 fuzzers: $(FUZZERS) ## with FUZZ=1 CC=clang: the libFuzzer programs
 fuzz-smoke: ## fuzz each target for FUZZ_SECONDS (20) from its corpus

@@ -320,9 +320,10 @@ void broker_destroy(struct broker *broker)
 {
     if (broker == NULL)
         return;
-    while (broker->autopsies != NULL) {
-        symbolise_cancel(broker->autopsies->job);
-        free_autopsy(broker->autopsies);
+    for (struct autopsy *autopsy = broker->autopsies, *next; autopsy != NULL; autopsy = next) {
+        next = autopsy->next;
+        symbolise_cancel(autopsy->job);
+        free(autopsy);
     }
     renderer_pool_destroy(broker->pool);
     loop_source_remove(&broker->trace_timer);

@@ -211,7 +211,8 @@ static int make_pages(struct render_options *options, const char *text)
         return EXIT_CODE_INTERNAL;
     if (r == 0)
         return 0;
-    text_escape(shown, sizeof(shown), text + offset, strlen(text + offset));
+    const char *rest = text ? text + offset : "";
+    text_escape(shown, sizeof(shown), rest, strlen(rest));
     return *shown ? cli_usage_error("render", "--pages: not understood from \"%s\" on", shown)
                   : cli_usage_error("render", "--pages: a number is missing at the end");
 }

@@ -34,8 +34,8 @@ struct document_grant {
 };
 
 /* Opens `location`: a path, "-" (standard input, copied to memory), or "about:…". DOCUMENT_OK with a reference owned by
- * the caller; else the problem, and errno. Does not block on FIFOs. Standard input is waited for, until a blocked SIGINT
- * or SIGTERM is pending: then errno is EINTR. */
+ * the caller; else the problem, and errno. Does not block on FIFOs. Standard input is waited for, until a blocked
+ * SIGINT or SIGTERM is pending: then errno is EINTR. */
 enum document_problem document_open(const char *location, struct document **ret_document);
 struct document *document_ref(struct document *document);
 void document_unref(struct document *document); /* takes NULL */

@@ -129,7 +129,7 @@ int frame_store_resize(struct frame_store *store, const struct frame_geometry *g
     struct frame_memory *memory = NULL;
     int fd = -1;
     int error = memory_create(geometry, &memory, &fd);
-    if (error < 0)
+    if (memory == NULL)
         return error;
     forget_buffers(store);
     memory_unref(store->memory);

@@ -107,7 +107,7 @@ static int add_page_if_several(struct output_name *name)
 {
     struct piece extension = {.kind = PIECE_TEXT};
     struct piece *last = &name->pieces[name->count - 1];
-    if (last->kind == PIECE_TEXT) {
+    if (last->kind == PIECE_TEXT && last->text) {
         char *slash = strrchr(last->text, '/');
         char *base = slash ? slash + 1 : last->text;
         char *dot = strrchr(base, '.');

@@ -201,7 +201,7 @@ static int spawn_child(int input_fd, int output_fd, pid_t *ret_pid)
 static int job_start_child(struct symbolise_job *job, int input_fd)
 {
     int output[2];
-    pid_t pid;
+    pid_t pid = 0;
 
     if (pipe2(output, O_CLOEXEC) < 0)
         return -errno;

@@ -385,18 +385,36 @@ static void on_claimed(struct renderer *renderer, const char *why, void *userdat
     leave(tab);
 }
 
+/* For a caller that has entered the tab. */
 static int claim_renderer(struct tab *tab)
 {
     struct renderer_claim *claim;
     tab->state = TAB_STARTING;
-    enter(tab);
     int error = renderer_pool_claim(broker_pool(tab->broker), on_claimed, tab, &claim);
     if (error == 0)
         tab->claim = claim; /* NULL if it was served at once */
     if (error < 0 && tab->state == TAB_STARTING)
         tab->state = TAB_SAD;
-    leave(tab);
     return error;
+}
+
+/* All but the memory of the tab itself, which may still be in use further up the stack. */
+static void close_down(struct tab *tab)
+{
+    static const struct tab_listener nobody = {0};
+    tab->state = TAB_CLOSED;
+    tab->listener = &nobody;
+    if (tab->claim != NULL)
+        renderer_pool_cancel(broker_pool(tab->broker), tab->claim);
+    if (tab->renderer != NULL)
+        renderer_close(tab->renderer, KILL_CLOSED);
+    loop_source_remove(&tab->backoff);
+    frame_store_destroy(tab->frames);
+    counters_fini(&tab->past);
+    document_unref(tab->document);
+    if (tab->password != NULL)
+        explicit_bzero(tab->password, strlen(tab->password));
+    free(tab->password);
 }
 
 int tab_open(struct broker *broker, struct document *document, const struct tab_options *options,
@@ -415,12 +433,14 @@ int tab_open(struct broker *broker, struct document *document, const struct tab_
     int error = frame_store_create(&tab->frames);
     if (error == 0 && options->password != NULL && (tab->password = strdup(options->password)) == NULL)
         error = -ENOMEM;
+    enter(tab);
     if (error == 0) {
         *ret_tab = tab; /* callbacks may come before we return */
         error = claim_renderer(tab);
     }
-    if (error < 0)
-        tab_close(tab);
+    if (error < 0 && tab->state != TAB_CLOSED)
+        close_down(tab);
+    leave(tab);
     return error;
 }
 
@@ -428,20 +448,7 @@ void tab_close(struct tab *tab)
 {
     if (tab == NULL)
         return;
-    static const struct tab_listener nobody = {0};
-    tab->state = TAB_CLOSED;
-    tab->listener = &nobody;
-    if (tab->claim != NULL)
-        renderer_pool_cancel(broker_pool(tab->broker), tab->claim);
-    if (tab->renderer != NULL)
-        renderer_close(tab->renderer, KILL_CLOSED);
-    loop_source_remove(&tab->backoff);
-    frame_store_destroy(tab->frames);
-    counters_fini(&tab->past);
-    document_unref(tab->document);
-    if (tab->password != NULL)
-        explicit_bzero(tab->password, strlen(tab->password));
-    free(tab->password);
+    close_down(tab);
     if (tab->busy == 0)
         free(tab);
 }
@@ -559,7 +566,10 @@ int tab_reload(struct tab *tab, bool force)
         renderer_close(tab->renderer, KILL_CLOSED);
         forget_renderer(tab);
     }
-    return claim_renderer(tab);
+    enter(tab);
+    int error = claim_renderer(tab);
+    leave(tab);
+    return error;
 }
 
 int tab_crash_test(struct tab *tab, Bulkhead__CrashTest__Kind kind)

@@ -135,7 +135,8 @@ static size_t escape_all(char *out, size_t out_size, const void *data, size_t si
         char piece[PIECE_BYTES];
         uint32_t code_point = 0;
         size_t length = text_decode(at, size_bytes, &code_point);
-        clipped_add(&clipped, piece, escape(piece, at, length, code_point));
+        size_t piece_bytes = escape(piece, at, length, code_point);
+        clipped_add(&clipped, piece, piece_bytes);
         size_t step = length > 0 ? length : 1;
         at += step;
         size_bytes -= step;

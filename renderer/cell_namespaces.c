@@ -121,7 +121,7 @@ static int make_empty_root(const char **ret_how)
     }
     *ret_how = "the old one is unmounted";
     rc = mount_somewhere(&place);
-    if (rc < 0)
+    if (place == NULL)
         return rc;
     /* pivot_root(".", ".") stacks the old root on the new one, so that it needs no directory (pivot_root(2)). */
     if (chdir(place) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)

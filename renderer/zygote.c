@@ -178,7 +178,7 @@ static int live_as_renderer(struct zygote *zygote, uint32_t id, uint64_t memory_
             zygote->cell.memory_limit_bytes = memory_limit_bytes;
         rc = cell_close(&zygote->cell, kept_fds, sizeof(kept_fds) / sizeof(kept_fds[0]), &zygote->facts);
     }
-    if (rc < 0) {
+    if (rc != 0) {
         log_write(LOG_ERROR, "renderer=%u state=start_failed error=%d", id, -rc);
         return EXIT_FAILURE;
     }
@@ -263,14 +263,14 @@ static int serve(struct zygote *zygote)
 
 static int start(struct zygote *zygote, struct modules *modules)
 {
-    struct policy_program *policy;
+    struct policy_program *policy = NULL;
     int rc = channel_create(ZYGOTE_CHANNEL_FD, CHANNEL_RENDERER, NULL, &zygote->channel);
 
     if (rc == 0)
         rc = warm_up_engines();
     if (rc == 0)
         rc = policy_compile(POLICY_RENDERER, &policy);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     zygote->cell.policy = policy;
     rc = cell_enter(&zygote->cell, &zygote->facts, &zygote->init_pid);
