@@ -29,6 +29,7 @@ struct cell_host {
     void *userdata;
     struct peer *zygote;
     bool is_ready, is_retired, is_broken, is_over, zygote_ended;
+    bool is_ending; // empty: zygote and init were killed, and their ends are waited for
     int init_pidfd; // -1 without a pid namespace
     pid_t init_pid;
     struct loop_source *deadline; // for the hello, then for the oldest fork that was not answered
@@ -74,10 +75,19 @@ static void kill_init(struct cell_host *cell)
         syscall(SYS_pidfd_send_signal, cell->init_pidfd, SIGKILL, NULL, 0);
 }
 
-/* A retired cell ends with its last renderer, a broken one at once. */
+/* A retired cell ends with its last renderer. The kernel takes its time with a namespace's init, 25 ms where it is
+ * busy: the loop goes on meanwhile. May free the cell. */
 static void check_empty(struct cell_host *cell)
 {
-    if (cell->is_retired && cell->renderers == 0)
+    if (!cell->is_retired || cell->renderers > 0)
+        return;
+    if (!cell->is_ending) {
+        cell->is_ending = true;
+        kill_init(cell);
+        if (!cell->zygote_ended)
+            peer_kill(cell->zygote, KILL_SHUTDOWN, VIOLATION_NONE);
+    }
+    if (cell->zygote_ended && cell->init_source == NULL)
         over(cell, NULL);
 }
 
@@ -88,11 +98,15 @@ static int on_init_exit(struct loop_source *source, int fd, uint32_t events, voi
     (void)events;
     struct cell_host *cell = userdata;
     siginfo_t info = {0};
-    if (waitid(P_PIDFD, (id_t)cell->init_pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+    /* ECHILD: reaped with the unreported. */
+    if (waitid(P_PIDFD, (id_t)cell->init_pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
         return 0;
     loop_source_remove(&cell->init_source);
     fd_close(&cell->init_pidfd);
-    over(cell, "the cell's init ended");
+    if (cell->is_ending)
+        check_empty(cell);
+    else
+        over(cell, "the cell's init ended");
     return 0;
 }
 
@@ -450,5 +464,7 @@ struct counters *cell_host_counters(struct cell_host *cell)
 void cell_host_check_exit(struct cell_host *cell)
 {
     if (!cell->zygote_ended)
-        peer_check_exit(cell->zygote);
+        peer_check_exit(cell->zygote); /* may free the cell */
+    else if (cell->is_ending)
+        reap_the_unreported(cell); /* the init waits for them */
 }

@@ -55,7 +55,7 @@ bool cell_host_is_retired(const struct cell_host *cell);
 
 const struct symbolise_module *cell_host_modules(const struct cell_host *cell, size_t *ret_count);
 struct counters *cell_host_counters(struct cell_host *cell);
-/* For SIGCHLD. */
+/* For SIGCHLD. May call ended(). */
 void cell_host_check_exit(struct cell_host *cell);
 
 /* Finds the renderer executable: `given`, $BULKHEAD_RENDERER, beside this executable, libexec. Owned, or NULL. */
