@@ -44,6 +44,7 @@ struct broker {
     uint64_t end_counts[EXIT_CAUSE_COUNT];
     struct autopsy *autopsies;
     int shutdown_count, shutdown_signal;
+    uint64_t oom_kills; // on this host, when last looked at
 };
 
 void broker_say(struct broker *broker, const char *format, ...)
@@ -57,6 +58,28 @@ void broker_say(struct broker *broker, const char *format, ...)
         broker->listener->event(broker, line, broker->userdata);
     else
         log_peer(LOG_INFO, line, strlen(line), "event");
+}
+
+/* How often the OOM killer has struck on this host. The kernel does not say whom it killed without a cgroup of our own;
+ * a SIGKILL from outside with a strike since then is put down to it. */
+static uint64_t count_oom_kills(void)
+{
+    char line[128];
+    unsigned long long kills = 0;
+    FILE *file = fopen("/proc/vmstat", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+        if (sscanf(line, "oom_kill %llu", &kills) == 1)
+            break;
+    if (file != NULL)
+        fclose(file);
+    return kills;
+}
+
+bool broker_oom_killer_struck(struct broker *broker)
+{
+    uint64_t before = broker->oom_kills;
+    broker->oom_kills = count_oom_kills();
+    return broker->oom_kills > before;
 }
 
 /* To whoever watches events (a viewer owns the screen), else to stderr: it was asked for by SIGUSR2. */
@@ -294,6 +317,7 @@ int broker_create(const struct broker_options *options, const struct broker_list
     broker->listener = listener != NULL ? listener : &nobody;
     broker->userdata = userdata;
     counters_init(&broker->past);
+    broker->oom_kills = count_oom_kills();
     for (unsigned i = 0; i < LAYERS; i++)
         broker->layers[i].layer = i;
     policy_init_defaults(&broker->policy);

@@ -40,7 +40,6 @@ struct broker_options {
     const char *renderer_path;   /* NULL: $BULKHEAD_RENDERER, else beside this executable, else libexec */
     const char *trace_path;      /* NULL = no trace */
     const char *policy_path;     /* NULL = built-in defaults */
-    const char *crash_directory; /* NULL = crash reports are not written to disk */
     layer_set require;           /* refuse to start without these */
     layer_set without;           /* hidden, for tests: leave these out */
     bool allow_crash_tests;

@@ -1,4 +1,4 @@
-/* broker_private.h - what tabs may reach inside the broker; nobody else includes this. */
+/* broker_private.h - what tabs and renderers may reach inside the broker; programs do not include this. */
 #ifndef BULKHEAD_BROKER_PRIVATE_H
 #define BULKHEAD_BROKER_PRIVATE_H
 
@@ -8,6 +8,8 @@
 
 struct renderer_pool *broker_pool(struct broker *broker);
 struct quarantine *broker_quarantine(struct broker *broker);
+/* Whether the kernel's OOM killer struck on this host since this was asked last (or since the broker began). */
+bool broker_oom_killer_struck(struct broker *broker);
 /* One line for people: the listener's event callback. */
 void broker_say(struct broker *broker, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

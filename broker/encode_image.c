@@ -31,11 +31,6 @@ bool encode_format_parse(const char *name, enum encode_format *ret_format)
     return false;
 }
 
-const char *encode_format_name(enum encode_format format)
-{
-    return formats[format].name;
-}
-
 const char *encode_format_extension(enum encode_format format)
 {
     return formats[format].extension;

@@ -37,7 +37,6 @@ enum { ENCODE_PNG_LEVEL_DEFAULT = -1 };
 
 /* "png", "ppm" ("pnm" too), "raw" ("rgb" too). False if it is none of them. */
 bool encode_format_parse(const char *name, enum encode_format *ret_format);
-const char *encode_format_name(enum encode_format format);      /* "png" */
 const char *encode_format_extension(enum encode_format format); /* "png", "ppm", "rgb" */
 
 /* 0, -errno of a write, -ECANCELED once *cancel (may be NULL) is true, -ENOMEM, or -EIO if libpng refuses. */

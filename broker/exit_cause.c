@@ -52,8 +52,6 @@ const char *kill_reason_name(enum kill_reason reason)
         return "it closed its channel and lived on";
     case KILL_CELL:
         return "its cell ended";
-    case KILL_CANCELLED:
-        return "cancelled";
     case KILL_TIMEOUT:
         return "over its time limit";
     }
@@ -75,7 +73,6 @@ static enum exit_cause cause_of_broker_kill(enum kill_reason reason)
     case KILL_CLOSED:
     case KILL_SHUTDOWN:
     case KILL_CELL:
-    case KILL_CANCELLED:
         break;
     }
     return EXIT_CAUSE_KILLED_BY_BROKER;

@@ -36,7 +36,6 @@ enum kill_reason {
     KILL_SHUTDOWN,    /* the broker is ending */
     KILL_LEFT,        /* it closed its channel and lived on */
     KILL_CELL,        /* its zygote or its init ended, and the whole cell with it */
-    KILL_CANCELLED,   /* the user gave up on work that cannot be cancelled otherwise */
     KILL_TIMEOUT,     /* over --timeout */
 };
 
@@ -49,7 +48,7 @@ struct exit_facts {
     enum kill_reason kill_reason;
     enum violation violation;
     bool shutdown_sent;                /* it was asked to go */
-    bool memory_limited;               /* a memory limit was in force, or the kernel's OOM killer was seen at work */
+    bool memory_limited;               /* the kernel's OOM killer was seen at work */
     const struct crash_record *record; /* validated copy, or NULL: none or not credible */
 };
 

@@ -145,7 +145,6 @@ static enum exit_code exit_code_of_kill(enum kill_reason reason)
     case KILL_SHUTDOWN:
     case KILL_LEFT:
     case KILL_CELL:
-    case KILL_CANCELLED:
         break;
     }
     return EXIT_CODE_UNEXPECTED_EXIT;

@@ -103,8 +103,7 @@ static enum violation on_progress(struct renderer *renderer, const struct channe
     struct request *request = requests_find(&renderer->requests, envelope->request_id);
     if (request == NULL)
         return VIOLATION_NONE;
-    request->heard_ms = clock_now_ms();
-    watchdog_heard(&renderer->watchdog, request->heard_ms);
+    watchdog_heard(&renderer->watchdog, clock_now_ms());
     if (renderer->client == NULL)
         return VIOLATION_NONE;
     return renderer->client->progress(renderer, request->id, envelope->progress, renderer->client_data);

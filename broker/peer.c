@@ -488,8 +488,3 @@ struct counters *peer_counters(struct peer *peer)
 {
     return &peer->counters;
 }
-
-int peer_channel_fd(const struct peer *peer)
-{
-    return channel_fd(peer->channel);
-}

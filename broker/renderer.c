@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "broker/broker_private.h"
 #include "broker/inbound.h"
 #include "broker/renderer_private.h"
 #include "broker/trace.h"
@@ -22,23 +23,6 @@ enum {
     /* A renderer that was asked to go. It has nothing to save. */
     CLOSE_MS = 300,
 };
-
-const char *renderer_state_name(enum renderer_state state)
-{
-    switch (state) {
-    case RENDERER_STARTING:
-        return "starting";
-    case RENDERER_IDLE:
-        return "idle";
-    case RENDERER_LOADING:
-        return "loading";
-    case RENDERER_LIVE:
-        return "live";
-    case RENDERER_ENDING:
-        return "ending";
-    }
-    return "unknown";
-}
 
 static void renderer_free(struct renderer *renderer)
 {
@@ -191,7 +175,8 @@ static void finish(struct renderer *renderer, const struct peer_end *end)
         .kill_reason = is_condemned ? renderer->fatal_reason : end->kill_reason,
         .violation = end->violation,
         .shutdown_sent = renderer->shutdown_sent,
-        .memory_limited = false,
+        .memory_limited =
+            end->wait_status == SIGKILL && end->kill_reason == KILL_NONE && broker_oom_killer_struck(renderer->broker),
         .record = take_record(renderer, &copy),
     };
     exit_report_fill(&report, &facts);
@@ -451,9 +436,4 @@ struct counters *renderer_counters(struct renderer *renderer)
 const struct histogram *renderer_ping_times(const struct renderer *renderer)
 {
     return &renderer->ping_times;
-}
-
-uint64_t renderer_crashing_ns(const struct renderer *renderer)
-{
-    return renderer->crashing_ns;
 }

@@ -79,11 +79,8 @@ unsigned renderer_id(const struct renderer *renderer);
 pid_t renderer_pid(const struct renderer *renderer);
 enum renderer_state renderer_state(const struct renderer *renderer);
 uint64_t renderer_age_ms(const struct renderer *renderer);
-const char *renderer_state_name(enum renderer_state state);
 struct cell_host *renderer_cell(const struct renderer *renderer);
 struct counters *renderer_counters(struct renderer *renderer);
 const struct histogram *renderer_ping_times(const struct renderer *renderer);
-/* When the handler's hint said it is crashing; 0 = it did not. A claim. */
-uint64_t renderer_crashing_ns(const struct renderer *renderer);
 
 #endif

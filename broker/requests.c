@@ -40,8 +40,7 @@ uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless
         struct request *slot = &requests->open[i];
         if (slot->id != 0)
             continue;
-        *slot = (struct request){
-            .id = requests->next_id++, .type = type, .sent_ms = now_ms, .heard_ms = now_ms, .is_endless = is_endless};
+        *slot = (struct request){.id = requests->next_id++, .type = type, .sent_ms = now_ms, .is_endless = is_endless};
         if (is_painting(type))
             note_paint(requests, slot);
         return slot->id;

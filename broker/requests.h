@@ -12,11 +12,11 @@
 enum { REQUESTS_OPEN = 32, REQUESTS_PAINTS = 64 };
 
 struct request {
-    uint64_t id;                // 0 = free slot
-    unsigned type;              // ToRenderer field number
-    uint64_t sent_ms, heard_ms; // asked; last progress
-    uint32_t page;              // that it asks about; the answer must speak of it
-    bool is_endless;            // a scene: answered again and again
+    uint64_t id;   // 0 = free slot
+    unsigned type; // ToRenderer field number
+    uint64_t sent_ms;
+    uint32_t page;   // that it asks about; the answer must speak of it
+    bool is_endless; // a scene: answered again and again
 };
 
 struct requests {

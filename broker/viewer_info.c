@@ -159,6 +159,7 @@ static char *viewer_help_text(const struct viewer *viewer)
         "e            events so far\n"
         "r            reload with a new renderer (R: even if quarantined)\n"
         "x            close the tab\n"
+        "other keys   go to the page: about: pages answer to them\n"
         "?            this help; Esc closes it\n"
         "q            quit\n";
     static const char crashes[] = "\nCrash tests, in the renderer of this tab\n"

@@ -282,6 +282,18 @@ static bool viewer_overlay_key(struct viewer *viewer, uint32_t key)
     return true;
 }
 
+/* What the viewer has no use for goes to the page: the about: scenes answer to keys. */
+static void viewer_pass_key(struct viewer_tab *tab, uint32_t key)
+{
+    Bulkhead__Input input = BULKHEAD__INPUT__INIT;
+
+    if (key < ' ' || key > 0x10ffff || document_url(tab_document(tab->tab))[0] == '\0')
+        return;
+    input.kind = BULKHEAD__INPUT__KIND__KEY;
+    input.code = key;
+    tab_input(tab->tab, &input);
+}
+
 void viewer_key(struct viewer *viewer, uint32_t key)
 {
     if (viewer_overlay_key(viewer, key))
@@ -300,4 +312,5 @@ void viewer_key(struct viewer *viewer, uint32_t key)
             viewer_bindings[i].act(viewer, tab);
             return;
         }
+    viewer_pass_key(tab, key);
 }

@@ -44,16 +44,6 @@ int session_channel_flush(struct session_channel *channel)
     return result;
 }
 
-bool session_channel_wants_flush(struct session_channel *channel)
-{
-    bool wants;
-
-    pthread_mutex_lock(&channel->lock);
-    wants = channel_wants_flush(channel->channel);
-    pthread_mutex_unlock(&channel->lock);
-    return wants;
-}
-
 /* An interrupted wait (the broker asked for a stack) only means that the flush is tried early. */
 static void session_channel_wait_writable(struct session_channel *channel)
 {

@@ -27,7 +27,6 @@ int session_channel_fd(const struct session_channel *channel);
 int session_channel_queue(struct session_channel *channel, Bulkhead__ToBroker *envelope);
 /* As channel_flush(). */
 int session_channel_flush(struct session_channel *channel);
-bool session_channel_wants_flush(struct session_channel *channel);
 
 /* The paint thread's way: queues, and returns when the socket has taken everything, or the broker is gone. A broker
  * that does not read holds the caller here; the main thread goes on answering and can still end the process. */
