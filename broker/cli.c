@@ -98,23 +98,38 @@ int cli_common_option(struct cli_common *common, const char *command, int option
     }
 }
 
-int cli_common_check(const struct cli_common *common)
+/* Whether the trace can be written, and is none of the inputs: it would be their end. */
+static int check_trace(const char *path, char *const *inputs, size_t input_count)
+{
+    struct output_guard guard = {0};
+    char text[64];
+    int r = 0;
+    for (size_t i = 0; i < input_count && r == 0; i++)
+        r = strncmp(inputs[i], "about:", 6) != 0 ? output_guard_add(&guard, inputs[i]) : 0;
+    if (r == 0)
+        r = output_check(path, &guard);
+    output_guard_fini(&guard);
+    if (r == OUTPUT_IS_INPUT) {
+        cli_message("trace file: it is an input, and would be overwritten (choose another --trace)");
+        return EXIT_CODE_OUTPUT_IS_INPUT;
+    }
+    if (r < 0)
+        cli_message("trace file: %s", cli_error_text(r, text, sizeof(text)));
+    return r < 0 ? (int)exit_code_of_output(r) : EXIT_CODE_OK;
+}
+
+int cli_common_check(const struct cli_common *common, char *const *inputs, size_t input_count)
 {
     const char *policy_path = common->broker.policy_path, *trace_path = common->broker.trace_path;
     struct policy scratch;
-    char why[256], text[64];
+    char why[256];
     policy_init_defaults(&scratch);
     int r = policy_path ? policy_load(&scratch, policy_path, why, sizeof(why)) : 0;
     if (r < 0) {
         cli_message("policy file: %s (see bulkhead help policy)", why);
         return EXIT_CODE_USAGE;
     }
-    r = trace_path ? output_check(trace_path, NULL) : 0;
-    if (r < 0) {
-        cli_message("trace file: %s", cli_error_text(r, text, sizeof(text)));
-        return (int)exit_code_of_output(r);
-    }
-    return EXIT_CODE_OK;
+    return trace_path ? check_trace(trace_path, inputs, input_count) : EXIT_CODE_OK;
 }
 
 int cli_bad_option(const char *command, char *const *argv, int option, const struct option *options)

@@ -63,7 +63,7 @@ int cli_common_option(struct cli_common *common, const char *command, int option
 
 /* After all options: whether the policy file is understood and the trace file can be written, so that what is wrong
  * with them is said in one clear line. EXIT_CODE_OK, or the code with the line said. */
-int cli_common_check(const struct cli_common *common);
+int cli_common_check(const struct cli_common *common, char *const *inputs, size_t input_count);
 
 /* What getopt_long left unsaid (opterr = 0) when it returned '?' or ':'. Returns EXIT_CODE_USAGE. */
 int cli_bad_option(const char *command, char *const *argv, int option, const struct option *options);

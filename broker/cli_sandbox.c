@@ -49,7 +49,7 @@ static const struct layer_words {
     [BULKHEAD__LAYER_FACT__LAYER__CLOSED_FDS] = {"renderers inherit no descriptor but their own",
                                                  "closing of descriptors",
                                                  "renderers may hold descriptors of the broker"},
-    [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = {"26 system calls, checked by argument; the rest fail or kill", "seccomp",
+    [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = {"25 system calls, checked by argument; the rest fail or kill", "seccomp",
                                               "renderers may make any system call"},
 };
 

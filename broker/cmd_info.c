@@ -126,7 +126,7 @@ static int parse(int argc, char **argv, struct info_options *options)
     options->input_count = (size_t)(argc - optind);
     if (options->input_count == 0)
         return cli_usage_error("info", "which file?");
-    int code = cli_common_check(&options->common);
+    int code = cli_common_check(&options->common, options->inputs, options->input_count);
     return code == EXIT_CODE_OK ? -1 : code;
 }
 

@@ -260,7 +260,7 @@ static int open_parse(int argc, char **argv, struct open_run *run)
     for (size_t i = 0; i < run->input_count; i++)
         if (strcmp(run->inputs[i], "-") == 0 && isatty(STDIN_FILENO))
             return cli_usage_error("open", "- stands for what is piped in, and nothing is");
-    int code = cli_common_check(&run->common);
+    int code = cli_common_check(&run->common, run->inputs, run->input_count);
     return code == EXIT_CODE_OK ? -1 : code;
 }
 

@@ -304,7 +304,7 @@ int render_options_parse(int argc, char **argv, struct render_options *options, 
     if (r == 0)
         *ret_exit_code = r = make_output(options, &raw);
     if (r == 0)
-        *ret_exit_code = r = cli_common_check(&options->common);
+        *ret_exit_code = r = cli_common_check(&options->common, options->inputs, options->input_count);
     if (r != 0) {
         render_options_fini(options);
         return r;

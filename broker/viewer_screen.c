@@ -7,10 +7,10 @@
 enum { VIEWER_DENSITY = 2 };
 
 static const char viewer_keys_page[] =
-    "1-9 tab · ↑↓ space scroll · n/p page · +/- zoom · f fit · g overview · i info · "
-    "r reload · x close · ? help · q quit";
+    "q quit · ? help · 1-9 tab · ↑↓ space scroll · n/p page · +/- zoom · f fit · g overview · i info · "
+    "r reload · x close";
 static const char viewer_keys_overview[] =
-    "1-9 tab · enter open · i info · e events · r reload · x close · ? help · q quit";
+    "q quit · ? help · 1-9 tab · enter open · i info · e events · r reload · x close";
 
 static void viewer_fill_row(const struct viewer_tab *tab, struct viewer_row *row)
 {
