@@ -29,8 +29,9 @@ pkg = $(shell pkg-config $(1) 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wconversion -Wno-sign-conversion \
 	-Wno-missing-field-initializers $(if $(WERROR),-Werror)
-CPPFLAGS_ALL := -D_GNU_SOURCE -DBULKHEAD_VERSION='"$(VERSION)"' -DBULKHEAD_LIBEXEC='"$(PREFIX)/libexec/bulkhead"' \
-	-I. -I$(B)/proto $(call pkg,--cflags $(PKGS_COMMON) $(PKGS_BROKER))
+CPPFLAGS_ALL := -D_GNU_SOURCE -DBULKHEAD_VERSION='"$(VERSION)"' -I. -I$(B)/proto $(call pkg,--cflags $(PKGS_COMMON) $(PKGS_BROKER))
+# Only the object that looks for the renderer knows where it is installed.
+CPPFLAGS_LIBEXEC := -DBULKHEAD_LIBEXEC='"$(PREFIX)/libexec/bulkhead"'
 # Frame pointers keep the crash handler's frame walk honest; -z now leaves nothing for the dynamic linker to open later.
 CFLAGS_ALL := -std=gnu11 -O2 -g -fno-omit-frame-pointer -fstack-protector-strong -fPIE -pthread $(WARNINGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -pthread
@@ -89,6 +90,8 @@ REPLAYS := $(FUZZ_C:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
 
 .PHONY: all
 all: $(BULKHEAD) $(RENDERER) $(DEMO) ## build the programs
+.PHONY: FORCE
+FORCE:
 
 # --- for people -----------------------------------------------------------------------------------------------------
 # demo and test begin on a bare machine: what they need is installed first, then a second make sees it.
@@ -131,6 +134,7 @@ install: all ## install below PREFIX (/usr/local), DESTDIR honoured
 uninstall: ## remove what install put there
 	rm -f $(BINDIR)/bulkhead $(LIBEXECDIR)/bulkhead-renderer $(addprefix $(MANDIR)/man1/,$(notdir $(MAN1))) \
 		$(addprefix $(MANDIR)/man5/,$(notdir $(MAN5)))
+	-@rmdir $(LIBEXECDIR) 2>/dev/null || true
 
 clean: ## remove everything that was built
 	rm -rf build compile_commands.json
@@ -153,18 +157,23 @@ check-format: ## whether clang-format would change anything
 format: ## let clang-format change it
 	clang-format -i $(SOURCES)
 
+LINTED := $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(DEMO_C)
 check-static: compile_commands.json ## clang-tidy and cppcheck
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 		--suppress=missingIncludeSystem --suppressions-list=.cppcheck-suppressions -D_GNU_SOURCE \
 		-D__$(shell uname -m)__=1 -I. -I$(B)/proto common broker renderer demo
-	@echo $(COMMON_C) $(BROKER_C) $(RENDERER_C) $(DEMO_C) | tr ' ' '\n' | \
-		xargs -P $(JOBS) -n 8 clang-tidy --quiet -p . 2>/dev/null
+	@printf '%s\n' $(LINTED) | xargs -P $(JOBS) -n 4 clang-tidy --quiet -p . 2>/dev/null
 
-compile_commands.json: $(PROTO_H) Makefile ## for clangd and clang-tidy
-	@{ echo '['; sep=; for file in $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(DEMO_C) \
-		$(UNIT_C) $(INTEGRATION_C) $(BENCH_C) $(SUPPORT_C); do \
-		printf '%s{"directory":"%s","file":"%s","command":"%s"}\n' "$$sep" '$(CURDIR)' "$$file" \
-		"$$(printf %s '$(subst ','\'',$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c)' | sed 's/\\/\\\\/g; s/"/\\"/g') $$file"; sep=,; done; echo ']'; } >$@
+# $(call quoted,TEXT): one word for the shell. $(call remember,TEXT): writes it to the target unless it is there already.
+quoted = '$(subst ','\'',$(1))'
+remember = @mkdir -p $(@D); printf '%s\n' $(call quoted,$(1)) | cmp -s - $@ || printf '%s\n' $(call quoted,$(1)) >$@
+COMPILE := $(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) $(CFLAGS)
+
+compile_commands.json: $(PROTO_H) FORCE ## for clangd and clang-tidy
+	@command=$$(printf %s $(call quoted,$(COMPILE) $(CPPFLAGS_LIBEXEC)) | sed 's/\\/\\\\/g; s/"/\\"/g'); \
+	{ sep='['; for file in $(LINTED) $(UNIT_C) $(INTEGRATION_C) $(BENCH_C) $(FUZZ_C) $(wildcard tests/support/*.c); do \
+		printf '%s{"directory":"%s","file":"%s","command":"%s -c %s"}\n' "$$sep" $(call quoted,$(CURDIR)) "$$file" \
+		"$$command" "$$file"; sep=,; done; echo ']'; } >$@
 
 fuzzers: $(FUZZERS) ## with FUZZ=1 CC=clang: the libFuzzer programs
 fuzz-smoke: ## fuzz each target for FUZZ_SECONDS (20) from its corpus
@@ -184,17 +193,26 @@ fuzz-corpus: $(B)/tests/fuzz-corpus ## write the seeds of the fuzz targets anew 
 	@$< tests/fuzz/corpus
 
 # --- rules ----------------------------------------------------------------------------------------------------------
+# Other flags than last time build anew, and so does another PREFIX what depends on it. -Werror changes no code.
+FLAGS := $(B)/flags
+$(FLAGS): FORCE
+	$(call remember,$(filter-out -Werror,$(COMPILE)) $(LDFLAGS_ALL) $(LDFLAGS))
+$(B)/prefix: FORCE
+	$(call remember,$(PREFIX))
+$(B)/broker/cell_host.o: $(B)/prefix
+$(B)/broker/cell_host.o: private CPPFLAGS_ALL += $(CPPFLAGS_LIBEXEC)
+
 $(B)/proto/%.pb-c.c $(B)/proto/%.pb-c.h &: proto/%.proto
 	@mkdir -p $(@D)
 	$(call say,PROTOC   $<)
 	$(Q)protoc-c --proto_path=proto --c_out=$(B)/proto $<
 
 # protobuf-c's code is not ours to warn about.
-$(B)/proto/%.pb-c.o: $(B)/proto/%.pb-c.c
+$(B)/proto/%.pb-c.o: $(B)/proto/%.pb-c.c $(FLAGS)
 	$(call say,CC       $<)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) -w $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/%.o: %.c | $(PROTO_H)
+$(B)/%.o: %.c $(FLAGS) | $(PROTO_H)
 	@mkdir -p $(@D)
 	$(call say,CC       $<)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) $(CFLAGS) -MMD -MP -c -o $@ $<

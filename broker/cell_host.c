@@ -42,15 +42,17 @@ struct cell_host {
 
 char *cell_host_find_renderer(const char *given)
 {
+    /* In the build directory, and below any PREFIX or DESTDIR: an installation may be moved. */
+    static const char *const from_here[] = {"bulkhead-renderer", "../libexec/bulkhead/bulkhead-renderer"};
     char path[4096];
     if (given == NULL)
         given = getenv("BULKHEAD_RENDERER");
     if (given != NULL && given[0] != '\0')
         return strdup(given);
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - sizeof "bulkhead-renderer");
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 64);
     char *slash = length > 0 ? memrchr(path, '/', (size_t)length) : NULL;
-    if (slash != NULL) {
-        snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "bulkhead-renderer");
+    for (size_t i = 0; slash != NULL && i < sizeof from_here / sizeof from_here[0]; i++) {
+        snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "%s", from_here[i]);
         if (access(path, X_OK) == 0)
             return strdup(path);
     }

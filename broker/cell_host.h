@@ -58,7 +58,8 @@ struct counters *cell_host_counters(struct cell_host *cell);
 /* For SIGCHLD. May call ended(). */
 void cell_host_check_exit(struct cell_host *cell);
 
-/* Finds the renderer executable: `given`, $BULKHEAD_RENDERER, beside this executable, libexec. Owned, or NULL. */
+/* Finds the renderer executable: `given`, $BULKHEAD_RENDERER, beside this executable, in libexec beside its bin, in the
+ * libexec it was built for. Owned, or NULL. */
 char *cell_host_find_renderer(const char *given);
 
 #endif
