@@ -251,7 +251,7 @@ static bool shuts_its_ears(struct hostile *self)
 static bool stays(struct hostile *self)
 {
     hostile_say_info(self, self->navigate_id, HOSTILE_PAGES, "", 0);
-    for (bool is_alive = true; is_alive;) {
+    for (;;) {
         struct channel_message *message = hostile_hear(self, -1);
         if (message != NULL && message->to_renderer->message_case == BULKHEAD__TO_RENDERER__MESSAGE_PING)
             hostile_say_pong(self, message->to_renderer->request_id);

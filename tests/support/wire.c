@@ -1,6 +1,7 @@
 #include "tests/support/wire.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,7 +107,7 @@ static void wire_sample_field(struct wire *wire, const ProtobufCFieldDescriptor 
         free(inner);
         break;
     default:
-        assert(!"a type the messages did not use when this was written");
+        assert(false && "a type the messages did not use when this was written");
     }
 }
 
