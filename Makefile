@@ -65,6 +65,7 @@ COMMON_C := $(wildcard common/*.c)
 BROKER_C := $(filter-out broker/main.c,$(wildcard broker/*.c))
 RENDERER_C := $(filter-out renderer/main.c,$(wildcard renderer/*.c))
 DEMO_C := $(wildcard demo/*.c)
+LAB_C := $(wildcard demo/lab/*.c demo/lab/mechanisms/*.c)
 SUPPORT_C := $(filter-out %_main.c,$(wildcard tests/support/*.c))
 UNIT_C := $(wildcard tests/unit/*.c)
 INTEGRATION_C := $(wildcard tests/integration/*.c)
@@ -81,6 +82,7 @@ LIB_SUPPORT := $(B)/libsupport.a
 BULKHEAD := $(B)/bulkhead
 RENDERER := $(B)/bulkhead-renderer
 DEMO := $(if $(DEMO_C),$(B)/bulkhead-demo)
+LAB := $(B)/bulkhead-lab
 UNIT := $(UNIT_C:tests/%.c=$(B)/tests/%)
 INTEGRATION := $(INTEGRATION_C:tests/%.c=$(B)/tests/%)
 BENCH := $(BENCH_C:tests/%.c=$(B)/tests/%)
@@ -89,7 +91,7 @@ FUZZERS := $(FUZZ_C:tests/%.c=$(B)/tests/%)
 REPLAYS := $(FUZZ_C:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
 
 .PHONY: all
-all: $(BULKHEAD) $(RENDERER) $(DEMO) ## build the programs
+all: $(BULKHEAD) $(RENDERER) $(DEMO) $(LAB) ## build the programs
 .PHONY: FORCE
 FORCE:
 
@@ -151,13 +153,13 @@ check-layers: ## includes run proto <- common <- broker | renderer, and the last
 	@! grep -nE 'mupdf/' common/*.[ch] broker/*.[ch] demo/*.[ch] || { echo 'MuPDF outside the renderer'; exit 1; }
 	@echo 'layers hold'
 
-SOURCES := $(wildcard common/*.[ch] broker/*.[ch] renderer/*.[ch] demo/*.[ch] tests/*/*.[ch])
+SOURCES := $(wildcard common/*.[ch] broker/*.[ch] renderer/*.[ch] demo/*.[ch] demo/lab/*.[ch] demo/lab/*/*.[ch] tests/*/*.[ch])
 check-format: ## whether clang-format would change anything
 	clang-format --dry-run -Werror $(SOURCES)
 format: ## let clang-format change it
 	clang-format -i $(SOURCES)
 
-LINTED := $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(DEMO_C)
+LINTED := $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(DEMO_C) $(LAB_C)
 check-static: compile_commands.json ## clang-tidy and cppcheck
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 		--suppress=missingIncludeSystem --suppressions-list=.cppcheck-suppressions -D_GNU_SOURCE \
@@ -237,6 +239,11 @@ $(RENDERER): $(B)/renderer/main.o $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 
 $(B)/bulkhead-demo: $(call objects,$(DEMO_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
+
+# Objects, not an archive: each mechanism puts itself on the list by being linked.
+LIBS_LAB = $(call pkg,--libs cairo)
+$(LAB): $(call objects,$(LAB_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
+	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON) $(LIBS_LAB))
 
 # A unit test may reach into one side; the archives hand over only what it names.
 $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)

@@ -1,0 +1,71 @@
+#include "demo/lab/list.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* By the bit's number; `letter` heads its column. */
+static const struct {
+    char letter;
+    const char *name, *meaning;
+} capabilities[LAB_CAPABILITIES] = {
+    {'m', "keeps-boundaries", "messages arrive as they were sent"},
+    {'2', "both-ways", "one object serves both directions"},
+    {'f', "carries-fds", "carries file descriptors"},
+    {'e', "pollable", "epoll can wait for it"},
+    {'n', "unrelated", "processes find each other by a name"},
+    {'p', "many-peers", "more than two at once"},
+    {'!', "priorities", "urgent messages overtake"},
+    {'0', "no-kernel-copy", "the kernel copies no data"},
+    {'h', "crosses-hosts", "reaches other hosts"},
+    {'l', "may-lose", "a full queue drops messages"},
+};
+
+static void print_text(FILE *out, const struct lab_entry *entry)
+{
+    char marks[LAB_CAPABILITIES + 1];
+
+    for (int i = 0; i < LAB_CAPABILITIES; i++)
+        marks[i] = entry->transport != NULL && (entry->transport->capabilities >> i & 1) ? capabilities[i].letter
+                   : entry->transport != NULL                                            ? '.'
+                                                                                         : ' ';
+    marks[LAB_CAPABILITIES] = '\0';
+    fprintf(out, "  %-20s %s  %s\n", entry->name, marks, entry->summary);
+}
+
+static json_t *entry_json(const struct lab_entry *entry)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < LAB_CAPABILITIES; i++)
+        if (entry->transport != NULL && (entry->transport->capabilities >> i & 1))
+            json_array_append_new(list, json_string(capabilities[i].name));
+    return json_pack("{s:s, s:s, s:s, s:s?, s:b, s:b, s:o}", "name", entry->name, "family", entry->family, "summary",
+                     entry->summary, "pitfall", entry->pitfall, "show", entry->show != NULL, "bench",
+                     entry->transport != NULL, "capabilities", list);
+}
+
+void lab_list_print(FILE *out, bool json, const struct lab_entry *const *entries, size_t count)
+{
+    const char *family = "";
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < count; i++) {
+        if (json) {
+            json_array_append_new(list, entry_json(entries[i]));
+            continue;
+        }
+        if (strcmp(family, entries[i]->family) != 0)
+            fprintf(out, "%s\n", entries[i]->family);
+        family = entries[i]->family;
+        print_text(out, entries[i]);
+    }
+    if (json) {
+        json_dumpf(list, out, JSON_INDENT(2));
+        fputc('\n', out);
+    } else {
+        fputc('\n', out);
+        for (int i = 0; i < LAB_CAPABILITIES; i++)
+            fprintf(out, "  %c  %s\n", capabilities[i].letter, capabilities[i].meaning);
+    }
+    json_decref(list);
+}
