@@ -7,7 +7,7 @@
 enum {
     MESSAGE_BYTES = 1024,
     ROUND_TRIP_BYTES = 64,
-    TIMEOUT_MS = 120 * 1000,
+    TIMEOUT_MS = 60 * 1000,
     ROUNDS_MAX = 31,
 };
 
