@@ -1,0 +1,176 @@
+/* test_lab.c - the lab by its program: every story holds, every transport carries what it is given, bad usage is said.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "tests/support/process.h"
+#include "tests/support/scratch.h"
+
+static json_t *run_json(const char *const *argv, int expected_code)
+{
+    const struct process_options options = {.timeout_ms = 240000};
+    struct process_result result;
+    json_error_t error;
+
+    process_run(argv, &options, &result);
+    if (result.timed_out || result.exit_code != expected_code)
+        print_message("%s%s\n", result.out, result.err);
+    assert_false(result.timed_out);
+    assert_int_equal(result.exit_code, expected_code);
+    json_t *json = json_loads(result.out, 0, &error);
+    if (json == NULL)
+        fail_msg("no JSON: %s", error.text);
+    process_result_free(&result);
+    return json;
+}
+
+/* Lines of a table in /proc/sysvipc: objects that are there, and a heading. */
+static size_t count_lines(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    size_t lines = 0;
+    int byte;
+
+    while (file != NULL && (byte = fgetc(file)) != EOF)
+        lines += byte == '\n';
+    if (file != NULL)
+        fclose(file);
+    return lines;
+}
+
+static void every_story_holds_and_leaves_nothing_behind(void **state)
+{
+    const char *argv[] = {"bulkhead-lab", "show", "--json", NULL};
+    size_t queues = count_lines("/proc/sysvipc/msg"), memories = count_lines("/proc/sysvipc/shm");
+    json_t *stories = run_json(argv, 0), *story;
+    size_t i;
+
+    (void)state;
+    assert_true(json_array_size(stories) >= 20);
+    json_array_foreach(stories, i, story)
+    {
+        if (!json_is_true(json_object_get(story, "holds")))
+            fail_msg("%s does not hold", json_string_value(json_object_get(story, "name")));
+        assert_true(json_array_size(json_object_get(story, "steps")) > 0);
+    }
+    json_decref(stories);
+    assert_int_equal(count_lines("/proc/sysvipc/msg"), queues);
+    assert_int_equal(count_lines("/proc/sysvipc/shm"), memories);
+}
+
+static void assert_figures(const json_t *row, const char *workload)
+{
+    const json_t *placements = json_object_get(row, workload), *figure;
+    const char *placement;
+
+    json_object_foreach((json_t *)(uintptr_t)placements, placement, figure)
+    {
+        const char *error = json_string_value(json_object_get(figure, "error"));
+        if (error != NULL && strcmp(error, "EOPNOTSUPP") != 0)
+            fail_msg("%s, %s, %s: %s", json_string_value(json_object_get(row, "name")), workload, placement, error);
+        if (error == NULL)
+            assert_true(json_number_value(json_object_get(figure, "total_ms")) > 0);
+    }
+}
+
+static void every_transport_carries_what_it_is_given(void **state)
+{
+    char plot[SCRATCH_PATH];
+    const char *argv[] = {"bulkhead-lab",
+                          "bench",
+                          "--json",
+                          "--rounds",
+                          "1",
+                          "--messages",
+                          "2000",
+                          "--round-trips",
+                          "100",
+                          "--transfer",
+                          "2M",
+                          "--plot",
+                          scratch_path(state, "chart.svg", plot),
+                          NULL};
+    json_t *table = run_json(argv, 0), *rows = json_object_get(table, "rows"), *row;
+    size_t i, bytes;
+
+    assert_true(json_array_size(rows) >= 12);
+    json_array_foreach(rows, i, row)
+    {
+        assert_figures(row, "one_way");
+        assert_figures(row, "round_trip");
+        assert_figures(row, "transfer");
+    }
+    json_decref(table);
+    char *svg = scratch_read(plot, &bytes);
+    assert_non_null(svg);
+    assert_non_null(strstr(svg, "<svg"));
+    assert_non_null(strstr(svg, "</svg>"));
+    free(svg);
+}
+
+static void assert_refused(const char *const *argv, const char *words)
+{
+    struct process_result result;
+
+    process_run(argv, NULL, &result);
+    assert_int_equal(result.exit_code, 2);
+    if (strstr(result.err, words) == NULL)
+        fail_msg("\"%s\" is not in: %s", words, result.err);
+    process_result_free(&result);
+}
+
+static void bad_usage_is_named(void **state)
+{
+    const char *no_command[] = {"bulkhead-lab", NULL};
+    const char *unknown_command[] = {"bulkhead-lab", "measure", NULL};
+    const char *unknown_name[] = {"bulkhead-lab", "show", "pigeon", NULL};
+    const char *bad_number[] = {"bulkhead-lab", "bench", "--rounds", "0", NULL};
+    const char *bad_size[] = {"bulkhead-lab", "bench", "--transfer", "5", NULL};
+
+    (void)state;
+    assert_refused(no_command, "usage");
+    assert_refused(unknown_command, "\"measure\"");
+    assert_refused(unknown_name, "\"pigeon\"");
+    assert_refused(bad_number, "--rounds");
+    assert_refused(bad_size, "--transfer");
+}
+
+static void the_list_names_every_mechanism_once(void **state)
+{
+    const char *argv[] = {"bulkhead-lab", "list", "--json", NULL};
+    json_t *list = run_json(argv, 0), *names = json_object(), *entry;
+    size_t i;
+
+    (void)state;
+    json_array_foreach(list, i, entry)
+    {
+        const char *name = json_string_value(json_object_get(entry, "name"));
+        assert_null(json_object_get(names, name));
+        json_object_set_new(names, name, json_true());
+        assert_true(json_is_true(json_object_get(entry, "show")) || json_is_true(json_object_get(entry, "bench")));
+    }
+    assert_int_equal(json_object_size(names), json_array_size(list));
+    json_decref(names);
+    json_decref(list);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_story_holds_and_leaves_nothing_behind),
+        cmocka_unit_test_setup_teardown(every_transport_carries_what_it_is_given, scratch_make, scratch_remove),
+        cmocka_unit_test(bad_usage_is_named),
+        cmocka_unit_test(the_list_names_every_mechanism_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
