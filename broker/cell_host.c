@@ -147,6 +147,10 @@ static void copy_modules(struct cell_host *cell, const Bulkhead__Hello *hello)
         to->base = from->load_bias;
         to->start = from->start;
         to->end = from->end;
+        if (from->build_id.len > 0 && from->build_id.len <= sizeof to->build_id) {
+            memcpy(to->build_id, from->build_id.data, from->build_id.len);
+            to->build_id_bytes = (uint32_t)from->build_id.len;
+        }
         cell->module_count++;
     }
 }

@@ -8,6 +8,7 @@
 #include "broker/trace.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
 
 enum { FILES_UNREAD_MAX = 32 };
 
@@ -34,6 +35,8 @@ static enum violation on_document_info(struct renderer *renderer, const struct c
         return VIOLATION_BAD_PAGE;
     requests_close(&renderer->requests, envelope->request_id);
     watchdog_heard(&renderer->watchdog, clock_now_ms());
+    text_escape(renderer->format, sizeof renderer->format, envelope->document_info->format.data,
+                envelope->document_info->format.len);
     if (renderer->state != RENDERER_ENDING)
         renderer->state = RENDERER_LIVE;
     if (renderer->client == NULL)

@@ -42,6 +42,7 @@ struct peer {
     void *userdata;
     struct channel *channel;
     struct counters counters;
+    struct message_ring messages;
     struct peer_log *log;
     pid_t pid;
     int pidfd;
@@ -151,6 +152,32 @@ static void trace_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope)
     trace_slice(trace, getpid(), 1, name, envelope->sent_ns, now, peer_flow_id(peer->pid, false, envelope->sent_ns), 0);
 }
 
+static void note_received(struct peer *peer, const struct channel_message *message)
+{
+    message_ring_add(&peer->messages, &(struct message_ring_entry){.is_upward = true,
+                                                                   .type = message->type,
+                                                                   .request_id = message->to_broker->request_id,
+                                                                   .at_ns = message->received_ns,
+                                                                   .bytes = message->size_bytes});
+}
+
+static void note_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope, uint64_t bytes, size_t n_fds)
+{
+    message_ring_add(&peer->messages, &(struct message_ring_entry){.type = codec_type_of(&envelope->base),
+                                                                   .request_id = envelope->request_id,
+                                                                   .at_ns = envelope->sent_ns,
+                                                                   .bytes = bytes,
+                                                                   .fds = (uint32_t)n_fds});
+}
+
+/* Ends a peer for what it sent; is_unread: it could not even be unpacked. */
+static void refuse(struct peer *peer, enum violation violation, bool is_unread)
+{
+    log_write(LOG_INFO, "%s pid=%d violation=\"%s\"", peer->label, (int)peer->pid, violation_name(violation));
+    message_ring_refuse(&peer->messages, violation, is_unread, clock_now_ns());
+    peer_kill(peer, KILL_BAD_MESSAGE, violation);
+}
+
 /* A claim from the future is a lie: the clock is one. */
 static enum violation check_timestamp(const struct channel_message *message)
 {
@@ -163,6 +190,7 @@ static enum violation check_timestamp(const struct channel_message *message)
 /* VIOLATION_NONE, or why the peer must die. */
 static enum violation handle_message(struct peer *peer, struct channel_message *message)
 {
+    note_received(peer, message);
     enum violation violation = check_timestamp(message);
     if (violation != VIOLATION_NONE)
         return violation;
@@ -253,8 +281,7 @@ static bool read_messages(struct peer *peer, unsigned most, bool is_gone)
         if (result == CHANNEL_END || result < 0)
             channel_over(peer);
         if (violation != VIOLATION_NONE) {
-            log_write(LOG_INFO, "%s pid=%d violation=\"%s\"", peer->label, (int)peer->pid, violation_name(violation));
-            peer_kill(peer, KILL_BAD_MESSAGE, violation);
+            refuse(peer, violation, result == CHANNEL_VIOLATION);
             break;
         }
         if (peer->channel_source != NULL && !is_gone && !take_token(peer)) {
@@ -328,7 +355,7 @@ static bool drain(struct peer *peer)
         if (result == CHANNEL_VIOLATION)
             violation = channel_violation(peer->channel);
         if (violation != VIOLATION_NONE)
-            peer_kill(peer, KILL_BAD_MESSAGE, violation);
+            refuse(peer, violation, result == CHANNEL_VIOLATION);
         break;
     }
     return true;
@@ -444,6 +471,8 @@ int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_
     /* Few messages with fds can be queued; a zygote that is still starting reads none of them, but the socket does. */
     if (n_fds > 0)
         channel_flush(peer->channel);
+    const struct counter *counter = &peer->counters.to_renderer[codec_type_of(&envelope->base)];
+    uint64_t bytes_before = counter->bytes;
     int result = channel_send(peer->channel, &envelope->base, fds, n_fds);
     if (result == CHANNEL_FULL) {
         peer_kill(peer, KILL_BAD_MESSAGE, VIOLATION_NOT_READING);
@@ -451,6 +480,7 @@ int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_
     }
     if (result < 0)
         return result;
+    note_sent(peer, envelope, counter->bytes - bytes_before, n_fds);
     trace_sent(peer, envelope);
     if (peer->flush_source == NULL)
         return loop_defer(peer->loop, on_buffered, peer, &peer->flush_source);
@@ -487,4 +517,9 @@ bool peer_has_left(const struct peer *peer)
 struct counters *peer_counters(struct peer *peer)
 {
     return &peer->counters;
+}
+
+const struct message_ring *peer_messages(const struct peer *peer)
+{
+    return &peer->messages;
 }

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "broker/exit_cause.h"
+#include "broker/message_ring.h"
 #include "common/channel.h"
 #include "common/counters.h"
 #include "common/loop.h"
@@ -74,6 +75,8 @@ bool peer_is_killed(const struct peer *peer);
 /* Whether it closed its channel: it answers nothing any more, and has a second to die by itself. */
 bool peer_has_left(const struct peer *peer);
 struct counters *peer_counters(struct peer *peer);
+/* Its last messages, both ways. */
+const struct message_ring *peer_messages(const struct peer *peer);
 
 /* Flow and slice ids of a message in the trace: unique per peer and direction. */
 uint64_t peer_flow_id(pid_t pid, bool is_upward, uint64_t sent_ns);

@@ -29,6 +29,7 @@ static void renderer_free(struct renderer *renderer)
     loop_source_remove(&renderer->tick);
     loop_source_remove(&renderer->fatal);
     peer_destroy(renderer->peer);
+    document_unref(renderer->document);
     if (renderer->record != NULL)
         munmap((void *)(uintptr_t)renderer->record, CRASH_RECORD_BYTES);
     free(renderer);
@@ -333,10 +334,11 @@ enum violation renderer_forked(struct renderer *renderer, pid_t pid, int error)
 }
 
 void renderer_attach(struct renderer *renderer, const struct renderer_client *client, void *userdata,
-                     uint32_t timeout_ms)
+                     struct document *document, uint32_t timeout_ms)
 {
     renderer->client = client;
     renderer->client_data = userdata;
+    renderer->document = document_ref(document);
     set_limits(renderer, timeout_ms);
     if (renderer->tick != NULL)
         loop_timer_set(renderer->tick, clock_now_ms() + watchdog_tick_ms(&renderer->limits));
@@ -436,4 +438,34 @@ struct counters *renderer_counters(struct renderer *renderer)
 const struct histogram *renderer_ping_times(const struct renderer *renderer)
 {
     return &renderer->ping_times;
+}
+
+const struct message_ring *renderer_messages(const struct renderer *renderer)
+{
+    return peer_messages(renderer->peer);
+}
+
+const struct requests *renderer_requests(const struct renderer *renderer)
+{
+    return &renderer->requests;
+}
+
+const struct watchdog_limits *renderer_limits(const struct renderer *renderer)
+{
+    return &renderer->limits;
+}
+
+uint64_t renderer_memory_limit_bytes(const struct renderer *renderer)
+{
+    return renderer->memory_limit_bytes;
+}
+
+struct document *renderer_document(const struct renderer *renderer)
+{
+    return renderer->document;
+}
+
+const char *renderer_format(const struct renderer *renderer)
+{
+    return renderer->format;
 }

@@ -12,7 +12,11 @@
 #include <sys/types.h>
 
 #include "broker/cell_host.h"
+#include "broker/document.h"
 #include "broker/exit_cause.h"
+#include "broker/message_ring.h"
+#include "broker/requests.h"
+#include "broker/watchdog.h"
 #include "common/channel.h"
 #include "common/counters.h"
 
@@ -58,9 +62,10 @@ enum violation renderer_forked(struct renderer *renderer, pid_t pid, int error);
 /* The cell ended without an answer: it will never be. */
 void renderer_unborn(struct renderer *renderer);
 
-/* Gives an idle renderer to a client. timeout_ms: for each request, 0 = the policy's. */
+/* Gives an idle renderer to a client that will have it open `document` (a reference is kept, for the report of its
+ * end). timeout_ms: for each request, 0 = the policy's. */
 void renderer_attach(struct renderer *renderer, const struct renderer_client *client, void *userdata,
-                     uint32_t timeout_ms);
+                     struct document *document, uint32_t timeout_ms);
 /* The client hears no more of it; it is asked to go, and killed if it does not. */
 void renderer_close(struct renderer *renderer, enum kill_reason reason);
 /* At the end of the broker: waits for it without the loop and frees it. */
@@ -81,6 +86,15 @@ enum renderer_state renderer_state(const struct renderer *renderer);
 uint64_t renderer_age_ms(const struct renderer *renderer);
 struct cell_host *renderer_cell(const struct renderer *renderer);
 struct counters *renderer_counters(struct renderer *renderer);
+const struct message_ring *renderer_messages(const struct renderer *renderer);
+/* What it was asked and has not answered. */
+const struct requests *renderer_requests(const struct renderer *renderer);
+const struct watchdog_limits *renderer_limits(const struct renderer *renderer);
+uint64_t renderer_memory_limit_bytes(const struct renderer *renderer);
+/* What it was given to open; NULL if nothing was. */
+struct document *renderer_document(const struct renderer *renderer);
+/* Of the document, in the renderer's words, escaped; "" while unknown. */
+const char *renderer_format(const struct renderer *renderer);
 const struct histogram *renderer_ping_times(const struct renderer *renderer);
 
 #endif

@@ -5,8 +5,6 @@
 #include "broker/broker.h"
 #include "broker/peer.h"
 #include "broker/renderer.h"
-#include "broker/requests.h"
-#include "broker/watchdog.h"
 
 struct renderer {
     struct broker *broker;
@@ -17,6 +15,8 @@ struct renderer {
     void *owner_data;
     const struct renderer_client *client; // NULL: spare, or on its way out
     void *client_data;
+    struct document *document; // counted; NULL before it was given one
+    char format[64];           // of the document; the renderer's word, escaped
     struct peer *peer;
     const struct crash_record *record; // shared, written by the renderer
     uint64_t memory_limit_bytes;

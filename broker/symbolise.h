@@ -16,10 +16,14 @@
 #include "common/crash_record.h"
 #include "common/loop.h"
 
+enum { SYMBOLISE_BUILD_ID_BYTES = 32 }; /* a linker makes 20 */
+
 /* One file mapped into the renderers. */
 struct symbolise_module {
     char path[256];
     uint64_t base, start, end; /* base = load bias */
+    uint8_t build_id[SYMBOLISE_BUILD_ID_BYTES];
+    uint32_t build_id_bytes; /* 0 = it has none */
 };
 
 struct symbolise_job;

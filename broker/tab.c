@@ -379,7 +379,7 @@ static void on_claimed(struct renderer *renderer, const char *why, void *userdat
         return;
     }
     tab->renderer = renderer;
-    renderer_attach(renderer, &client, tab, tab->options.timeout_ms);
+    renderer_attach(renderer, &client, tab, tab->document, tab->options.timeout_ms);
     enter(tab);
     navigate(tab);
     leave(tab);
