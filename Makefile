@@ -23,7 +23,7 @@ JOBS := $(shell nproc 2>/dev/null || echo 1)
 
 # --- flags ----------------------------------------------------------------------------------------------------------
 PKGS_COMMON := libprotobuf-c
-PKGS_BROKER := libpng libseccomp libdw jansson
+PKGS_BROKER := libpng libseccomp libdw jansson nettle
 PKGS_RENDERER := libseccomp
 pkg = $(shell pkg-config $(1) 2>/dev/null)
 

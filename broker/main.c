@@ -11,7 +11,6 @@
 #include "broker/cmd.h"
 #include "broker/cmd_help.h"
 #include "broker/exit_codes.h"
-#include "broker/symbolise.h"
 #include "common/text.h"
 
 static const struct {
@@ -43,8 +42,6 @@ static bool open_standard_fds(void)
 
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], SYMBOLISE_ARGUMENT) == 0)
-        return symbolise_child_main();
     if (!open_standard_fds())
         return EXIT_CODE_INTERNAL;
     setlocale(LC_CTYPE, "");

@@ -1,10 +1,9 @@
 /* symbolise.h - from addresses in a crash record to a backtrace people can read, outside the cell and outside the loop.
  *
  * Debug data of a 40 MB executable takes milliseconds to load and the record is hostile input, so the work is
- * done in a throw-away child process (this executable, started again with a hidden argument) that finds record and
- * modules in a memfd on its standard input, uses elfutils' libdw on files of this host, and writes text back through a
- * pipe. It unwinds by call frame information over the record's stack copy and falls back to the record's own frame
- * walk.
+ * done in a throw-away child (errand.h) that finds record and modules in a memfd on its standard input, uses elfutils'
+ * libdw on files of this host, and writes text back through a pipe. It unwinds by call frame information over the
+ * record's stack copy and falls back to the record's own frame walk.
  */
 #ifndef BULKHEAD_SYMBOLISE_H
 #define BULKHEAD_SYMBOLISE_H
@@ -41,10 +40,8 @@ int symbolise_start(struct loop *loop, const struct crash_record *record, const 
 /* Kills the child and frees the job without calling back. Takes NULL. */
 void symbolise_cancel(struct symbolise_job *job);
 
-/* The child's main: reads stdin, writes stdout, returns the exit code. Runs by itself, before main(), in any program
- * that links symbolise_start() and is started with SYMBOLISE_ARGUMENT alone. */
+/* The child's main: reads stdin, writes stdout, returns the exit code. */
 int symbolise_child_main(void);
-#define SYMBOLISE_ARGUMENT "--symbolise-child"
 
 /* Signal, code and register names for reports: "SIGSEGV", "address not mapped". The name of a number without one is in
  * a static buffer. */

@@ -11,7 +11,6 @@
 #include "broker/cli.h"
 #include "broker/exit_codes.h"
 #include "broker/output.h"
-#include "broker/symbolise.h"
 #include "common/clock.h"
 #include "demo/finish.h"
 
@@ -183,8 +182,6 @@ int main(int argc, char **argv)
             },
     };
 
-    if (argc == 2 && strcmp(argv[1], SYMBOLISE_ARGUMENT) == 0)
-        return symbolise_child_main();
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
     int r = demo_parse(argc, argv, &options);

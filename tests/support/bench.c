@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/symbolise.h"
 #include "common/clock.h"
 #include "common/log.h"
 
