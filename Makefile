@@ -53,8 +53,13 @@ endif
 LIBS_COMMON := $(call pkg,--libs $(PKGS_COMMON))
 LIBS_BROKER := $(call pkg,--libs $(PKGS_BROKER)) -lm
 # Debian 12's mupdf.pc omits harfbuzz; later ones ship a shared library that needs none of it.
-LIBS_MUPDF = $(if $(wildcard /usr/lib/libmupdf.a /usr/lib/*/libmupdf.a),-Wl$(comma)--wrap=fz_open_directory$(comma)--wrap=fz_open_file$(comma)--wrap=fz_try_open_file $(call pkg,--static --libs mupdf) -lharfbuzz,$(call pkg,--libs mupdf)) -lm
-LIBS_RENDERER = $(call pkg,--libs $(PKGS_RENDERER)) $(LIBS_MUPDF)
+MUPDF_IS_STATIC := $(wildcard /usr/lib/libmupdf.a /usr/lib/*/libmupdf.a)
+LIBS_MUPDF = $(if $(MUPDF_IS_STATIC),-Wl$(comma)--wrap=fz_open_directory$(comma)--wrap=fz_open_file$(comma)--wrap=fz_try_open_file $(call pkg,--static --libs mupdf) -lharfbuzz,$(call pkg,--libs mupdf)) -lm
+# Each shared library is five mappings that every fork copies. Those that no other library needs are linked in where
+# there is an archive of them.
+archive_of = $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a))
+statically = $(foreach flag,$(1),$(if $(filter $(addprefix -l,$(2)),$(flag)),$(or $(call archive_of,$(flag:-l%=%)),$(flag)),$(flag)))
+LIBS_RENDERER = $(call statically,$(call pkg,--libs $(PKGS_RENDERER) $(PKGS_COMMON)) $(LIBS_MUPDF),seccomp protobuf-c $(if $(MUPDF_IS_STATIC),mujs gumbo openjp2 jbig2dec jpeg))
 comma := ,
 
 # --- sources --------------------------------------------------------------------------------------------------------
@@ -235,7 +240,7 @@ $(BULKHEAD): $(B)/broker/main.o $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
 
 $(RENDERER): $(B)/renderer/main.o $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
-	$(call link,$^ $(LIBS_RENDERER) $(LIBS_COMMON))
+	$(call link,$^ $(LIBS_RENDERER))
 
 $(B)/bulkhead-demo: $(call objects,$(DEMO_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))

@@ -110,12 +110,10 @@ int cell_enter(const struct cell_config *config, struct cell_facts *facts, pid_t
     return 0;
 }
 
-int cell_close(const struct cell_config *config, const int *keep_fds, int keep_count, struct cell_facts *facts)
+int cell_limit(const struct cell_config *config, const int *keep_fds, int keep_count, struct cell_facts *facts)
 {
-    int rc;
-
     if (wants(config, LAYER(CLOSED_FDS))) {
-        rc = cell_limits_close_fds(keep_fds, keep_count, facts);
+        int rc = cell_limits_close_fds(keep_fds, keep_count, facts);
         if (rc < 0)
             return rc;
     }
@@ -123,12 +121,17 @@ int cell_close(const struct cell_config *config, const int *keep_fds, int keep_c
         cell_limits_set(config->memory_limit_bytes, facts);
     if (wants(config, LAYER(NOT_DUMPABLE)))
         cell_process_forbid_dump(facts);
-    if (!wants(config, LAYER(SECCOMP)))
-        return 0;
+    return 0;
+}
+
+void cell_close(const struct cell_config *config, struct cell_facts *facts)
+{
     char evidence[CELL_EVIDENCE_BYTES] = "not loaded";
-    rc = config->policy ? policy_apply(config->policy) : -EINVAL;
+
+    if (!wants(config, LAYER(SECCOMP)))
+        return;
+    int rc = config->policy ? policy_apply(config->policy) : -EINVAL;
     if (rc == 0)
         rc = policy_probe(config->policy, evidence, sizeof(evidence));
     cell_fact_set(facts, LAYER(SECCOMP), -rc, "%s", evidence);
-    return 0;
 }

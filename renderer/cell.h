@@ -1,9 +1,9 @@
 /* cell.h - the walls: every layer this kernel has, built in the order that works, each reported as it was found.
  *
- * Two steps. cell_enter() runs once in the zygote: unprivileged id, namespaces, empty root, no capabilities,
- * no_new_privs, Landlock, MDWE, speculation controls - all of it inherited by fork. cell_close() runs in each renderer
- * after its threads exist: resource limits, stray fds, dumpable 0, and seccomp last, for all threads. A layer that
- * cannot be had is reported with its errno and the rest goes on; it is the broker that refuses (--require).
+ * Three steps. cell_enter() runs once in the zygote: unprivileged id, namespaces, empty root, no capabilities,
+ * no_new_privs, Landlock, MDWE, speculation controls - all of it inherited by fork. In each renderer cell_limit() sets
+ * resource limits, closes stray fds and clears dumpable, and cell_close() loads seccomp last, for all threads. A layer
+ * that cannot be had is reported with its errno and the rest goes on; it is the broker that refuses (--require).
  */
 #ifndef BULKHEAD_CELL_H
 #define BULKHEAD_CELL_H
@@ -41,9 +41,12 @@ struct cell_config {
  * can be had. */
 int cell_enter(const struct cell_config *config, struct cell_facts *facts, pid_t *ret_init_pid);
 
-/* In a renderer, when all its threads exist. keep_fds: the descriptors that stay open. 0 or -errno; on error the
- * renderer must exit. */
-int cell_close(const struct cell_config *config, const int *keep_fds, int keep_count, struct cell_facts *facts);
+/* In a renderer, when all its threads exist: what it may use up, and the descriptors that stay open (keep_fds). 0 or
+ * -errno; on error the renderer must exit. */
+int cell_limit(const struct cell_config *config, const int *keep_fds, int keep_count, struct cell_facts *facts);
+
+/* The last layer, seccomp for all threads: when each of them has done whatever the policy forbids. */
+void cell_close(const struct cell_config *config, struct cell_facts *facts);
 
 /* For a Hello: the layers that were attempted, in order. `storage` and `ret_list` have room for CELL_LAYERS and live as
  * long as the message; the evidence borrows from `facts`. Returns how many. */

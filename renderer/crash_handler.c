@@ -40,7 +40,7 @@ struct range {
 };
 
 /* A signal handler is given nothing but the signal: what it needs has to be where it can find it. Written by
- * crash_handler_install() alone, but for `busy` and `step`. */
+ * crash_handler_prepare() and crash_handler_install() alone, but for `busy` and `step`. */
 static struct {
     struct crash_record *record;
     int hint_fd;
@@ -280,6 +280,13 @@ static int install_handlers(void)
     return sigaction(SIGUSR2, &action, NULL) < 0 ? -errno : 0;
 }
 
+void crash_handler_prepare(void)
+{
+    handler.code_count = 0;
+    dl_iterate_phdr(collect_code, NULL);
+    pack_hint();
+}
+
 int crash_handler_install(int record_fd, int hint_fd)
 {
     _fd_cleanup_ int fd = record_fd;
@@ -291,9 +298,8 @@ int crash_handler_install(int record_fd, int hint_fd)
         munmap(handler.record, CRASH_RECORD_BYTES);
     handler.record = record;
     handler.hint_fd = hint_fd;
-    handler.code_count = 0;
-    dl_iterate_phdr(collect_code, NULL);
-    pack_hint();
+    if (handler.hint_bytes == 0)
+        crash_handler_prepare();
     return install_handlers();
 }
 
@@ -349,11 +355,12 @@ static int set_alternate_stack(void)
 int crash_handler_thread_init(int takes_samples)
 {
     sigset_t fatal, sample;
-    int rc = set_alternate_stack();
+    int rc = stack.end == 0 ? set_alternate_stack() : 0; /* a fork inherits both */
 
     if (rc < 0)
         return rc;
-    stack = getpid() == gettid() ? find_main_stack() : find_thread_stack();
+    if (stack.end == 0)
+        stack = getpid() == gettid() ? find_main_stack() : find_thread_stack();
     sigemptyset(&fatal);
     for (int i = 0; i < FATAL_SIGNALS; i++)
         sigaddset(&fatal, fatal_signals[i]);

@@ -9,12 +9,17 @@
 
 #include <stdint.h>
 
+/* What every renderer needs and a fork inherits: where code lies, and the hint's bytes. For the zygote, so that no
+ * renderer does it again; without it crash_handler_install() does. */
+void crash_handler_prepare(void);
+
 /* Maps the record (takes record_fd) and installs the handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP,
  * SIGSYS and, for stack samples, SIGUSR2. hint_fd: the channel's socket, borrowed; -1 for no hint. 0 or -errno. */
 int crash_handler_install(int record_fd, int hint_fd);
 
-/* Gives the calling thread its alternate stack; unblocks the fatal signals. SIGUSR2 is left unblocked only when
- * takes_samples: the kernel then delivers the broker's request for a stack to that thread. 0 or -errno. */
+/* Gives the calling thread its alternate stack, unless it has (or, being the first of a fork, inherited) one; unblocks
+ * the fatal signals. SIGUSR2 is left unblocked only when takes_samples: the kernel then delivers the broker's request
+ * for a stack to that thread. 0 or -errno. */
 int crash_handler_thread_init(int takes_samples);
 
 /* The step the engine is at; a string literal (the pointer is kept). */

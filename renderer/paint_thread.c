@@ -1,6 +1,7 @@
 #include "renderer/paint_thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -154,10 +155,7 @@ static void *paint_thread_main(void *argument)
 
     pthread_setname_np(pthread_self(), "paint");
     crash_handler_thread_init(1);
-    paint_thread_lock(thread);
-    thread->is_ready = true;
-    pthread_cond_broadcast(&thread->changed);
-    paint_thread_unlock(thread);
+    atomic_store(&thread->is_ready, true);
     for (;;) {
         struct paint_job *job = paint_thread_next(thread);
 
@@ -182,13 +180,13 @@ static int paint_thread_start(struct paint_thread *thread)
     if (!error)
         error = pthread_create(&thread->thread, &attributes, paint_thread_main, thread);
     pthread_attr_destroy(&attributes);
-    if (error)
-        return -error;
-    paint_thread_lock(thread);
-    while (!thread->is_ready)
-        pthread_cond_wait(&thread->changed, &thread->lock);
-    paint_thread_unlock(thread);
-    return 0;
+    return -error;
+}
+
+void paint_thread_await_ready(struct paint_thread *thread)
+{
+    while (!atomic_load(&thread->is_ready))
+        sched_yield();
 }
 
 int paint_thread_create(struct session_channel *channel, struct session_activity *activity,

@@ -47,7 +47,7 @@ struct paint_thread {
 
     pthread_mutex_t lock;   // guards down to `beat`
     pthread_cond_t changed; // anything the paint thread may wait for
-    bool is_ready;
+    atomic_bool is_ready;   // has its alternate stack
     struct paint_job *first_job, *last_job;
     unsigned job_count;
     uint64_t current_id;     // request being worked on; 0 = none

@@ -61,6 +61,11 @@ int session_create(int channel_fd, uint32_t renderer_id, struct session **ret_se
     return 0;
 }
 
+void session_await_ready(struct session *session)
+{
+    paint_thread_await_ready(session->paint);
+}
+
 /* "scenes 0.1.0, MuPDF 1.21.1" */
 static void session_engine_versions(char *out, size_t out_bytes)
 {

@@ -12,8 +12,10 @@
 
 struct session;
 
-/* Takes channel_fd. Starts the paint thread (so: before cell_close). 0 or -errno. */
+/* Takes channel_fd. Starts the paint thread, which gets ready on another processor meanwhile. 0 or -errno. */
 int session_create(int channel_fd, uint32_t renderer_id, struct session **ret_session);
+/* Before cell_close(): waits until the paint thread needs nothing any more that a closed cell forbids. */
+void session_await_ready(struct session *session);
 
 /* Says hello with the facts, then serves until shutdown or the end of the channel. Returns the exit status. The
  * caller must leave by _exit(): the paint thread may be in the middle of something. */

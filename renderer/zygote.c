@@ -97,8 +97,9 @@ static void rehearse_close(struct zygote *zygote)
     child = fork();
     if (child == 0) {
         const int keep[] = {0, 1, 2};
-        cell_close(&zygote->cell, keep, 3, shared);
-        _exit(0);
+        int rc = cell_limit(&zygote->cell, keep, 3, shared);
+        cell_close(&zygote->cell, shared);
+        _exit(rc < 0);
     }
     while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
@@ -144,40 +145,56 @@ static int say_hello(struct zygote *zygote, const struct modules *modules)
  * the renderer's own. Takes all fds. */
 static int settle_fds(int fds[FORK_FDS])
 {
-    int rc;
+    int rc = 0;
 
-    if (dup2(fds[FORK_CHANNEL], ZYGOTE_CHANNEL_FD) < 0 || dup2(fds[FORK_STDOUT], STDOUT_FILENO) < 0 ||
-        dup2(fds[FORK_STDERR], STDERR_FILENO) < 0)
-        return -errno;
-    rc = crash_handler_install(fd_steal(&fds[FORK_RECORD]), ZYGOTE_CHANNEL_FD);
-    for (int i = 0; i < FORK_FDS; i++)
-        fd_close(&fds[i]);
+    if (dup2(fds[FORK_STDOUT], STDOUT_FILENO) < 0 || dup2(fds[FORK_STDERR], STDERR_FILENO) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = crash_handler_install(fd_steal(&fds[FORK_RECORD]), ZYGOTE_CHANNEL_FD);
+    fd_close_many(fds, FORK_FDS);
+    return rc;
+}
+
+static void take_name(uint32_t id)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "renderer-%u", id);
+    prctl(PR_SET_NAME, name);
+    /* The cell init's death ends us as well; this is for hosts without a pid namespace. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* The paint thread is started first and gets ready while the rest is done. Takes all fds. */
+static int start_session(struct zygote *zygote, uint32_t id, uint64_t memory_limit_bytes, int fds[FORK_FDS],
+                         struct session **ret_session)
+{
+    /* A session opens nothing before its cell is closed: the crash record is mapped by now, all else is memory. */
+    static const int kept_fds[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, ZYGOTE_CHANNEL_FD};
+    int rc = dup2(fds[FORK_CHANNEL], ZYGOTE_CHANNEL_FD) < 0 ? -errno : 0;
+
+    if (rc == 0)
+        rc = session_create(ZYGOTE_CHANNEL_FD, id, ret_session);
+    take_name(id);
+    int settled = settle_fds(fds);
+    if (rc != 0 || settled != 0)
+        return rc != 0 ? rc : settled;
+    if (memory_limit_bytes != 0)
+        zygote->cell.memory_limit_bytes = memory_limit_bytes;
+    rc = cell_limit(&zygote->cell, kept_fds, sizeof(kept_fds) / sizeof(kept_fds[0]), &zygote->facts);
+    if (rc == 0) {
+        session_await_ready(*ret_session);
+        cell_close(&zygote->cell, &zygote->facts);
+    }
     return rc;
 }
 
 /* The whole life of a renderer. */
 static int live_as_renderer(struct zygote *zygote, uint32_t id, uint64_t memory_limit_bytes, int fds[FORK_FDS])
 {
-    /* A session opens nothing before its cell is closed: the crash record is mapped by now, all else is memory. */
-    static const int kept_fds[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, ZYGOTE_CHANNEL_FD};
-    char name[16];
     struct session *session;
-    int rc;
+    int rc = start_session(zygote, id, memory_limit_bytes, fds, &session);
 
-    snprintf(name, sizeof(name), "renderer-%u", id);
-    prctl(PR_SET_NAME, name);
-    /* The cell init's death ends us as well; this is for hosts without a pid namespace. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    rc = settle_fds(fds);
-    if (rc == 0)
-        rc = crash_handler_thread_init(0);
-    if (rc == 0)
-        rc = session_create(ZYGOTE_CHANNEL_FD, id, &session);
-    if (rc == 0) {
-        if (memory_limit_bytes != 0)
-            zygote->cell.memory_limit_bytes = memory_limit_bytes;
-        rc = cell_close(&zygote->cell, kept_fds, sizeof(kept_fds) / sizeof(kept_fds[0]), &zygote->facts);
-    }
     if (rc != 0) {
         log_write(LOG_ERROR, "renderer=%u state=start_failed error=%d", id, -rc);
         return EXIT_FAILURE;
@@ -277,6 +294,11 @@ static int start(struct zygote *zygote, struct modules *modules)
     if (rc < 0)
         return rc;
     rehearse_close(zygote);
+    /* Inherited by every renderer: what its first thread needs for its last words. */
+    crash_handler_prepare();
+    rc = crash_handler_thread_init(0);
+    if (rc < 0)
+        return rc;
     return say_hello(zygote, modules);
 }
 

@@ -90,8 +90,10 @@ static void __attribute__((noreturn)) live(const struct visit *visit, inside_fn 
     visit->met->enter_result = cell_enter(&config, &visit->met->facts, &visit->met->init_pid);
     if (visit->met->enter_result < 0)
         _exit(97);
-    if (visit->closes)
-        visit->met->close_result = cell_close(&config, keep, 3, &visit->met->facts);
+    if (visit->closes) {
+        visit->met->close_result = cell_limit(&config, keep, 3, &visit->met->facts);
+        cell_close(&config, &visit->met->facts);
+    }
     if (function != NULL)
         function(visit->met, argument);
     _exit(0);
