@@ -274,7 +274,8 @@ static int channel_read_packet(struct channel *channel)
         header = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
         if (channel->receives_fds) {
             header.msg_control = &control;
-            header.msg_controllen = sizeof(control);
+            /* Not the whole buffer: the kernel would fill what alignment adds with one fd more. */
+            header.msg_controllen = CMSG_LEN(sizeof(int) * CHANNEL_MESSAGE_FDS);
         }
         size = recvmsg(channel->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         /* ECONNRESET comes once, before what the dead peer still had to say; the error is cleared by reporting it. */
