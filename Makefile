@@ -254,6 +254,9 @@ $(LAB): $(call objects,$(LAB_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
 
+# Plays the kernel's part in a tree of cgroups (tests/support/fake_cgroup.h).
+$(B)/tests/unit/test_cgroup: private LDFLAGS_ALL += -Wl,--wrap=openat,--wrap=mkdirat,--wrap=unlinkat,--wrap=write
+
 # Plays zygote and renderers without a cell, for tests that attack the broker from below.
 $(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_COMMON))

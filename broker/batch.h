@@ -68,6 +68,7 @@ struct batch_end {
     enum exit_cause cause;
     enum kill_reason kill_reason;
     enum violation violation;
+    enum oom_kind oom;
     unsigned renderer_id;
     pid_t pid;
     int wait_code, wait_status;

@@ -171,4 +171,7 @@ void batch_error_of_end(struct batch_error *error, const struct exit_report *rep
     const char *detail = strstr(report->summary, ": ");
     batch_error_set(error, exit_code_of_end(report), "%s: %s", end_words(report),
                     detail ? detail + 2 : report->summary);
+    /* --memory would not have helped. */
+    if (report->oom.kind == OOM_AROUND || report->oom.kind == OOM_HOST)
+        batch_error_set_way_out(error, "free some memory");
 }

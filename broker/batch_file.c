@@ -136,6 +136,7 @@ void batch_file_note_end(struct batch *batch, struct batch_file *file, const str
         .cause = report->cause,
         .kill_reason = report->kill_reason,
         .violation = report->violation,
+        .oom = report->oom.kind,
         .renderer_id = report->renderer_id,
         .pid = report->pid,
         .wait_code = report->wait_code,

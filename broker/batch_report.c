@@ -101,6 +101,7 @@ static json_t *end_json(const struct batch_end *end)
                         end->kill_reason == KILL_NONE ? json_null() : json_string(kill_reason_name(end->kill_reason)));
     json_object_set_new(object, "violation",
                         end->violation == VIOLATION_NONE ? json_null() : json_string(violation_name(end->violation)));
+    json_object_set_new(object, "oom_kill", end->oom == OOM_NONE ? json_null() : json_string(oom_kind_name(end->oom)));
     json_object_set_new(object, "backtrace", backtrace_json(end->backtrace));
     return object;
 }

@@ -16,7 +16,7 @@
 #include "common/log.h"
 #include "common/text.h"
 
-enum { LAYERS = BULKHEAD__LAYER_FACT__LAYER__SECCOMP + 1, TRACE_INTERVAL_MS = 500 };
+enum { TRACE_INTERVAL_MS = 500 };
 
 /* A backtrace on its way. */
 struct autopsy {
@@ -44,7 +44,8 @@ struct broker {
     uint64_t end_counts[EXIT_CAUSE_COUNT];
     struct autopsy *autopsies;
     int shutdown_count, shutdown_signal;
-    uint64_t oom_kills; // on this host, when last looked at
+    struct oom_watch oom;
+    struct cgroup *cgroup; // NULL: renderers have none of their own
 };
 
 void broker_say(struct broker *broker, const char *format, ...)
@@ -58,28 +59,6 @@ void broker_say(struct broker *broker, const char *format, ...)
         broker->listener->event(broker, line, broker->userdata);
     else
         log_peer(LOG_INFO, line, strlen(line), "event");
-}
-
-/* How often the OOM killer has struck on this host. The kernel does not say whom it killed without a cgroup of our own;
- * a SIGKILL from outside with a strike since then is put down to it. */
-static uint64_t count_oom_kills(void)
-{
-    char line[128];
-    unsigned long long kills = 0;
-    FILE *file = fopen("/proc/vmstat", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "oom_kill %llu", &kills) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    return kills;
-}
-
-bool broker_oom_killer_struck(struct broker *broker)
-{
-    uint64_t before = broker->oom_kills;
-    broker->oom_kills = count_oom_kills();
-    return broker->oom_kills > before;
 }
 
 /* To whoever watches events (a viewer owns the screen), else to stderr: it was asked for by SIGUSR2. */
@@ -163,6 +142,8 @@ static void note_layers(struct broker *broker, const Bulkhead__Hello *hello)
 {
     for (size_t i = 0; i < hello->n_layers; i++) {
         const Bulkhead__LayerFact *fact = hello->layers[i];
+        if (layer_is_of_broker(fact->layer))
+            continue;
         struct layer_status *status = &broker->layers[fact->layer];
         status->known = true;
         status->in_force = fact->in_force;
@@ -173,27 +154,64 @@ static void note_layers(struct broker *broker, const Bulkhead__Hello *hello)
                 hello->engine_version.len);
 }
 
+/* Divides the cgroup we were started in, if it is ours; says why not otherwise. Before the first child is started. */
+static void make_cgroups(struct broker *broker)
+{
+    struct layer_status *status = &broker->layers[BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS];
+    if ((broker->options.without & LAYER_BIT(status->layer)) != 0) {
+        status->known = true;
+        snprintf(status->evidence, sizeof status->evidence, "left out by request");
+        return;
+    }
+    int error = cgroup_create("/proc", &broker->cgroup, status->evidence, sizeof status->evidence);
+    status->known = error < 0; /* else with the first renderer */
+    status->error = -error;
+}
+
+static void note_cgroup(struct broker *broker, const struct renderer *renderer)
+{
+    struct layer_status *status = &broker->layers[BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS];
+    struct cgroup_observed observed;
+    if (broker->cgroup == NULL)
+        return;
+    int error = renderer_observe_cgroup(renderer, &observed);
+    if (error == 0)
+        error = cgroup_judge(&observed, status->evidence, sizeof status->evidence);
+    else
+        snprintf(status->evidence, sizeof status->evidence, "a renderer got no cgroup");
+    status->known = true;
+    status->in_force = error == 0;
+    status->error = -error;
+}
+
+/* The broker's own word is a sentence already. */
+static const char *reason_of(const struct layer_status *status)
+{
+    if (status->error != 0 && !layer_is_of_broker(status->layer))
+        return strerror(status->error);
+    return status->evidence[0] != '\0' ? status->evidence : "this host does not have it";
+}
+
 static int check_required(const struct broker *broker, char *ret_why, size_t why_bytes)
 {
     for (unsigned i = 0; i < LAYERS; i++) {
         const struct layer_status *status = &broker->layers[i];
         if ((broker->options.require & LAYER_BIT(i)) == 0 || status->in_force)
             continue;
-        snprintf(ret_why, why_bytes,
-                 "required layer %s is not in force here (%s); leave it out of --require to go on without it",
-                 layer_name(i),
-                 status->error != 0    ? strerror(status->error)
-                 : status->evidence[0] ? status->evidence
-                                       : "this host does not have it");
+        snprintf(ret_why, why_bytes, "required layer %s is not in force here (%s); %sleave it out of --require%s",
+                 layer_name(i), reason_of(status),
+                 layer_is_optional(i) ? "see bulkhead help layers for how to get it, or " : "", " to go on without it");
         return -EPERM;
     }
     return 0;
 }
 
-static int on_hello(const Bulkhead__Hello *hello, char *ret_why, size_t why_bytes, void *userdata)
+static int on_hello(struct renderer *renderer, const Bulkhead__Hello *hello, char *ret_why, size_t why_bytes,
+                    void *userdata)
 {
     struct broker *broker = userdata;
     note_layers(broker, hello);
+    note_cgroup(broker, renderer);
     int error = check_required(broker, ret_why, why_bytes);
     if (error < 0 || broker->is_cell_known)
         return error;
@@ -317,7 +335,7 @@ int broker_create(const struct broker_options *options, const struct broker_list
     broker->listener = listener != NULL ? listener : &nobody;
     broker->userdata = userdata;
     counters_init(&broker->past);
-    broker->oom_kills = count_oom_kills();
+    oom_watch_init(&broker->oom, "/proc/vmstat");
     for (unsigned i = 0; i < LAYERS; i++)
         broker->layers[i].layer = i;
     policy_init_defaults(&broker->policy);
@@ -330,6 +348,8 @@ int broker_create(const struct broker_options *options, const struct broker_list
         error = signals_create(broker->loop, options->handle_signals, on_signal, broker, &broker->signals);
     if (error == 0)
         error = start_trace(broker);
+    if (error == 0)
+        make_cgroups(broker);
     if (error == 0)
         error = start_pool(broker);
     if (error < 0) {
@@ -350,6 +370,7 @@ void broker_destroy(struct broker *broker)
         free(autopsy);
     }
     renderer_pool_destroy(broker->pool);
+    cgroup_destroy(broker->cgroup);
     loop_source_remove(&broker->trace_timer);
     int error = trace_close(broker->trace);
     if (error < 0)
@@ -389,6 +410,16 @@ int broker_shutdown_signal(const struct broker *broker)
 struct renderer_pool *broker_pool(struct broker *broker)
 {
     return broker->pool;
+}
+
+struct cgroup *broker_cgroup(struct broker *broker)
+{
+    return broker->cgroup;
+}
+
+struct oom_watch *broker_oom_watch(struct broker *broker)
+{
+    return &broker->oom;
 }
 
 struct quarantine *broker_quarantine(struct broker *broker)

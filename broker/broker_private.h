@@ -3,13 +3,16 @@
 #define BULKHEAD_BROKER_PRIVATE_H
 
 #include "broker/broker.h"
+#include "broker/cgroup.h"
+#include "broker/oom.h"
 #include "broker/quarantine.h"
 #include "broker/renderer_pool.h"
 
 struct renderer_pool *broker_pool(struct broker *broker);
 struct quarantine *broker_quarantine(struct broker *broker);
-/* Whether the kernel's OOM killer struck on this host since this was asked last (or since the broker began). */
-bool broker_oom_killer_struck(struct broker *broker);
+/* Where renderers get their cgroups; NULL where they get none. */
+struct cgroup *broker_cgroup(struct broker *broker);
+struct oom_watch *broker_oom_watch(struct broker *broker);
 /* One line for people: the listener's event callback. */
 void broker_say(struct broker *broker, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

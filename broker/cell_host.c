@@ -421,9 +421,10 @@ int cell_host_fork(struct cell_host *cell, unsigned renderer_id, uint64_t memory
     order.memory_limit_bytes = memory_limit_bytes;
     envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_FORK;
     envelope.fork = &order;
-    int list[] = {fds->channel, fds->crash_record, fds->stdout_write, fds->stderr_write};
-    *fds = (struct cell_host_fork_fds){-1, -1, -1, -1};
-    int error = peer_send(cell->zygote, &envelope, list, 4);
+    int list[] = {fds->channel, fds->crash_record, fds->stdout_write, fds->stderr_write, fds->cgroup_procs};
+    size_t count = fds->cgroup_procs >= 0 ? 5 : 4;
+    *fds = (struct cell_host_fork_fds){-1, -1, -1, -1, -1};
+    int error = peer_send(cell->zygote, &envelope, list, count);
     if (error < 0)
         return error;
     cell->renderers++;

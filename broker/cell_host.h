@@ -33,9 +33,9 @@ struct cell_host_listener {
     void (*ended)(struct cell_host *cell, const char *why, void *userdata);
 };
 
-/* Fds of a renderer-to-be, in the order of the Fork message; all taken by cell_host_fork(). */
+/* Fds of a renderer-to-be, in the order of the Fork message; all taken by cell_host_fork(). The last may be -1. */
 struct cell_host_fork_fds {
-    int channel, crash_record, stdout_write, stderr_write;
+    int channel, crash_record, stdout_write, stderr_write, cgroup_procs;
 };
 
 /* Starts the zygote. 0 or -errno (-ENOENT: no renderer executable at renderer_path). */

@@ -51,6 +51,9 @@ static const struct layer_words {
                                                  "renderers may hold descriptors of the broker"},
     [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = {"25 system calls, checked by argument; the rest fail or kill", "seccomp",
                                               "renderers may make any system call"},
+    [BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS] = {"the kernel holds each renderer to its memory, tasks and CPU share",
+                                                    "cgroup for each renderer",
+                                                    "limits are those of resource-limits alone"},
 };
 
 void cli_sandbox_warn(const struct broker *broker, FILE *out)
@@ -59,7 +62,7 @@ void cli_sandbox_warn(const struct broker *broker, FILE *out)
     const struct layer_status *layers = broker_layers(broker, &count);
     for (size_t i = 0; i < count; i++) {
         const struct layer_status *status = &layers[i];
-        if (!status->known || status->in_force)
+        if (!status->known || status->in_force || layer_is_optional(status->layer))
             continue;
         const char *why = status->error ? strerrorname_np(status->error) : NULL;
         const struct layer_words *layer = &words[status->layer];
@@ -76,8 +79,8 @@ static json_t *layer_json(const struct layer_status *status)
     json_t *error = json_null();
     if (status->error)
         error = json_string(strerrorname_np(status->error) ? strerrorname_np(status->error) : "unknown");
-    return json_pack("{s:s, s:b, s:o, s:s}", "name", layer_name(status->layer), "in_force", (int)status->in_force,
-                     "error", error, "evidence", status->evidence);
+    return json_pack("{s:s, s:b, s:b, s:o, s:s}", "name", layer_name(status->layer), "in_force", (int)status->in_force,
+                     "optional", (int)layer_is_optional(status->layer), "error", error, "evidence", status->evidence);
 }
 
 json_t *cli_sandbox_json(const struct broker *broker)
@@ -90,7 +93,7 @@ json_t *cli_sandbox_json(const struct broker *broker)
         if (!layers[i].known)
             continue;
         known = true;
-        degraded |= !layers[i].in_force;
+        degraded |= !layers[i].in_force && !layer_is_optional(layers[i].layer);
         json_array_append_new(list, layer_json(&layers[i]));
     }
     return json_pack("{s:b, s:b, s:s, s:o}", "known", (int)known, "degraded", (int)degraded, "engine",
@@ -104,5 +107,13 @@ void cli_sandbox_print_layers(FILE *out)
           out);
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         fprintf(out, "  %-26s %s\n", layer_name((Bulkhead__LayerFact__Layer)i), words[i].what);
-    fputs("\nA layer this host does not have is named on stderr and in --json; with --require it is an error.\n", out);
+    fputs(
+        "\nA layer this host does not have is named on stderr and in --json; with --require it is an error.\n"
+        "\n"
+        "cgroup-limits takes a cgroup v2 that is delegated to you and holds nothing but bulkhead; it is only told in\n"
+        "--json and is not part of \"all\". Without it memory is limited by RLIMIT_DATA, which does not count frames\n"
+        "and the kernel's own memory. To have it:\n"
+        "\n"
+        "      systemd-run --user --scope -p Delegate=yes bulkhead ...   (as root: without --user)\n",
+        out);
 }

@@ -7,11 +7,12 @@
 
 #include "broker/broker.h"
 
-/* One line on `out` for each layer that is missing: "bulkhead: warning: no user namespace (EPERM): … [user-namespace]",
- * the last being its name for --require. Nothing before the cell is known. */
+/* One line on `out` for each layer that is missing and not optional: "bulkhead: warning: no user namespace (EPERM): …
+ * [user-namespace]", the last being its name for --require. Nothing before the cell is known. */
 void cli_sandbox_warn(const struct broker *broker, FILE *out);
 
-/* {"known": true, "degraded": false, "engine": "MuPDF 1.21.1", "layers": [{"name", "in_force", "error", "evidence"}…]};
+/* {"known": true, "degraded": false, "engine": "MuPDF 1.21.1", "layers": [{"name", "in_force",
+ * "optional", "error", "evidence"}…]};
  * a new reference, NULL without memory. */
 json_t *cli_sandbox_json(const struct broker *broker);
 

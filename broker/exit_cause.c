@@ -78,6 +78,21 @@ static enum exit_cause cause_of_broker_kill(enum kill_reason reason)
     return EXIT_CAUSE_KILLED_BY_BROKER;
 }
 
+const char *oom_kind_name(enum oom_kind kind)
+{
+    switch (kind) {
+    case OOM_NONE:
+        return "none";
+    case OOM_OWN_LIMIT:
+        return "own limit";
+    case OOM_AROUND:
+        return "around";
+    case OOM_HOST:
+        return "host";
+    }
+    return "unknown";
+}
+
 static enum exit_cause cause_of_signal(const struct exit_facts *facts)
 {
     if (facts->wait_status == SIGSYS)
@@ -87,10 +102,12 @@ static enum exit_cause cause_of_signal(const struct exit_facts *facts)
         return EXIT_CAUSE_HUNG;
     if (facts->wait_status != SIGKILL)
         return EXIT_CAUSE_CRASHED;
-    /* A SIGKILL that is not ours came from the kernel's OOM killer or from outside. */
+    /* The kernel does not count whom it finds dying already: if it counted this one, it was before us. */
+    if (facts->oom.kind == OOM_OWN_LIMIT || facts->oom.kind == OOM_AROUND)
+        return EXIT_CAUSE_OUT_OF_MEMORY;
     if (facts->kill_reason != KILL_NONE)
         return cause_of_broker_kill(facts->kill_reason);
-    return facts->memory_limited ? EXIT_CAUSE_OUT_OF_MEMORY : EXIT_CAUSE_UNEXPECTED_EXIT;
+    return facts->oom.kind == OOM_HOST ? EXIT_CAUSE_OUT_OF_MEMORY : EXIT_CAUSE_UNEXPECTED_EXIT;
 }
 
 enum exit_cause exit_cause_classify(const struct exit_facts *facts)
@@ -136,15 +153,45 @@ static void describe_syscall(const struct exit_report *report, char *out, size_t
              (unsigned long long)a[5]);
 }
 
+/* A limit is given in powers of 1024, and named so. */
+static void format_limit(char *out, size_t out_bytes, uint64_t bytes)
+{
+    double mebibytes = (double)bytes / (1 << 20);
+    snprintf(out, out_bytes, bytes % (1 << 20) == 0 ? "%.0f MiB" : "%.1f MiB", mebibytes);
+}
+
+static void describe_own_limit(const struct oom_verdict *oom, char *out, size_t out_bytes)
+{
+    char limit[32], frames[32];
+    format_limit(limit, sizeof limit, oom->limit_bytes - oom->frame_bytes);
+    format_limit(frames, sizeof frames, oom->frame_bytes);
+    if (oom->frame_bytes == 0)
+        snprintf(out, out_bytes, "the kernel killed it: %s limit of its cgroup", limit);
+    else
+        snprintf(out, out_bytes, "the kernel killed it: %s limit of its cgroup, and %s for frames", limit, frames);
+}
+
 static void describe_memory(const struct exit_report *report, char *out, size_t out_bytes)
 {
     char bytes[32];
-    if (report->has_record && report->record.kind == CRASH_OUT_OF_MEMORY && report->record.requested_bytes != 0) {
-        text_format_bytes(bytes, sizeof bytes, report->record.requested_bytes);
-        snprintf(out, out_bytes, "%s more could not be had", bytes);
-    } else {
-        snprintf(out, out_bytes, "%s", report->wait_code == CLD_EXITED ? "it gave up" : "killed by the kernel");
+    if (report->wait_code == CLD_EXITED) {
+        uint64_t wanted = report->has_record ? report->record.requested_bytes : 0;
+        text_format_bytes(bytes, sizeof bytes, wanted);
+        snprintf(out, out_bytes, wanted != 0 ? "%s more could not be had" : "it gave up", bytes);
+        return;
     }
+    switch (report->oom.kind) {
+    case OOM_OWN_LIMIT:
+        describe_own_limit(&report->oom, out, out_bytes);
+        return;
+    case OOM_AROUND:
+        snprintf(out, out_bytes, "the kernel killed it: this host, or a cgroup around it, had no memory left");
+        return;
+    case OOM_HOST:
+    case OOM_NONE:
+        break;
+    }
+    snprintf(out, out_bytes, "killed when this host had no memory left");
 }
 
 static void describe(const struct exit_report *report, char *out, size_t out_bytes)
@@ -191,6 +238,7 @@ void exit_report_fill(struct exit_report *report, const struct exit_facts *facts
     report->wait_status = facts->wait_status;
     report->kill_reason = facts->kill_reason;
     report->violation = facts->violation;
+    report->oom = report->cause == EXIT_CAUSE_OUT_OF_MEMORY ? facts->oom : (struct oom_verdict){0};
     report->has_record = facts->record != NULL;
     if (facts->record != NULL)
         report->record = *facts->record;

@@ -39,6 +39,20 @@ enum kill_reason {
     KILL_TIMEOUT,     /* over --timeout */
 };
 
+/* What the kernel's OOM killer had to do with it. */
+enum oom_kind {
+    OOM_NONE,
+    OOM_OWN_LIMIT, /* killed at the limit of its own cgroup, by that cgroup's counters */
+    OOM_AROUND,    /* killed, but not at its own limit: the host, or a cgroup around its own, had no memory left */
+    OOM_HOST,      /* it struck on this host about then; whom, is not said without a cgroup of its own */
+};
+
+struct oom_verdict {
+    enum oom_kind kind;
+    uint64_t limit_bytes; /* OOM_OWN_LIMIT: memory.max, */
+    uint64_t frame_bytes; /* and how much of that was meant for frames */
+};
+
 /* The exit status a renderer uses to say that memory ran out (with a record of kind CRASH_OUT_OF_MEMORY). */
 enum { RENDERER_EXIT_OUT_OF_MEMORY = 86 };
 
@@ -47,8 +61,8 @@ struct exit_facts {
     int wait_status; /* si_status: exit code or signal */
     enum kill_reason kill_reason;
     enum violation violation;
-    bool shutdown_sent;                /* it was asked to go */
-    bool memory_limited;               /* the kernel's OOM killer was seen at work */
+    bool shutdown_sent; /* it was asked to go */
+    struct oom_verdict oom;
     const struct crash_record *record; /* validated copy, or NULL: none or not credible */
 };
 
@@ -60,6 +74,7 @@ struct exit_report {
     int wait_code, wait_status;
     enum kill_reason kill_reason;
     enum violation violation;
+    struct oom_verdict oom;
     bool has_record; /* the fields of `record` hold: the renderer's own word, validated */
     struct crash_record record;
     uint64_t noticed_ns; /* first notice of the end, CLOCK_MONOTONIC */
@@ -70,6 +85,7 @@ struct exit_report {
 enum exit_cause exit_cause_classify(const struct exit_facts *facts);
 const char *exit_cause_name(enum exit_cause cause); /* "crashed", "sandbox violation", … */
 const char *kill_reason_name(enum kill_reason reason);
+const char *oom_kind_name(enum oom_kind kind); /* "own limit", … */
 
 /* Fills cause, wait facts, record and summary from the facts. */
 void exit_report_fill(struct exit_report *report, const struct exit_facts *facts);

@@ -34,13 +34,15 @@ struct frame_store {
     uint32_t next_generation;
     uint32_t last_sequence;
     uint64_t torn;
-    bool attached; // a renderer has `memory`
+    size_t held_bytes; // of all memory that somebody still refers to
+    bool attached;     // a renderer has `memory`
 };
 
-static void memory_unref(struct frame_memory *memory)
+static void memory_unref(struct frame_store *store, struct frame_memory *memory)
 {
     if (memory == NULL || --memory->references > 0)
         return;
+    store->held_bytes -= memory->size_bytes;
     munmap(memory->base, memory->size_bytes);
     free(memory);
 }
@@ -96,11 +98,11 @@ int frame_store_create(struct frame_store **ret_store)
     return 0;
 }
 
-static void held_unref(struct held_frame *held)
+static void held_unref(struct frame_store *store, struct held_frame *held)
 {
     if (held == NULL || --held->references > 0)
         return;
-    memory_unref(held->memory);
+    memory_unref(store, held->memory);
     free(held);
 }
 
@@ -108,8 +110,8 @@ void frame_store_destroy(struct frame_store *store)
 {
     if (store == NULL)
         return;
-    held_unref(store->latest);
-    memory_unref(store->memory);
+    held_unref(store, store->latest);
+    memory_unref(store, store->memory);
     free(store);
 }
 
@@ -132,7 +134,8 @@ int frame_store_resize(struct frame_store *store, const struct frame_geometry *g
     if (memory == NULL)
         return error;
     forget_buffers(store);
-    memory_unref(store->memory);
+    memory_unref(store, store->memory);
+    store->held_bytes += memory->size_bytes;
     memory->generation = store->next_generation++;
     store->memory = memory;
     store->attached = true;
@@ -240,7 +243,7 @@ enum violation frame_store_accept(struct frame_store *store, const Bulkhead__Fra
     store->latest = held;
     if (before != NULL && give_back(store, before))
         ret_released[(*ret_released_count)++] = before->frame.buffer;
-    held_unref(before);
+    held_unref(store, before);
     *ret_is_stale = false;
     return VIOLATION_NONE;
 }
@@ -264,7 +267,7 @@ bool frame_store_return(struct frame_store *store, const struct frame *frame, ui
     struct held_frame *held = (struct held_frame *)(uintptr_t)frame;
     uint32_t generation = frame->generation, buffer = frame->buffer;
     bool is_free = held != store->latest && give_back(store, held);
-    held_unref(held);
+    held_unref(store, held);
     if (!is_free)
         return false;
     *ret_generation = generation;
@@ -290,6 +293,11 @@ bool frame_copy(const struct frame *frame, struct frame_store *store, uint8_t *o
     if (!is_whole)
         store->torn++;
     return is_whole;
+}
+
+size_t frame_store_held_bytes(const struct frame_store *store)
+{
+    return store->held_bytes;
 }
 
 uint64_t frame_store_torn(const struct frame_store *store)

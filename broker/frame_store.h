@@ -62,6 +62,9 @@ void frame_store_detach(struct frame_store *store);
 /* Copies rows into out (stride out_stride_bytes). False if the renderer wrote to the buffer meanwhile (a torn copy). */
 bool frame_copy(const struct frame *frame, struct frame_store *store, uint8_t *out, uint32_t out_stride_bytes);
 
+/* Memory of all frames that are readable or may be painted: what a renderer may have touched. */
+size_t frame_store_held_bytes(const struct frame_store *store);
+
 /* Frames that were overwritten while lent: a fact about a misbehaving renderer. */
 uint64_t frame_store_torn(const struct frame_store *store);
 

@@ -4,8 +4,6 @@
 
 #include "broker/broker.h"
 
-enum { LAYERS = BULKHEAD__LAYER_FACT__LAYER__SECCOMP + 1 };
-
 static const char *const names[LAYERS] = {
     [BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE] = "user-namespace",
     [BULKHEAD__LAYER_FACT__LAYER__MOUNT_NAMESPACE] = "mount-namespace",
@@ -27,14 +25,17 @@ static const char *const names[LAYERS] = {
     [BULKHEAD__LAYER_FACT__LAYER__NOT_DUMPABLE] = "not-dumpable",
     [BULKHEAD__LAYER_FACT__LAYER__CLOSED_FDS] = "closed-fds",
     [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = "seccomp",
+    [BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS] = "cgroup-limits",
 };
+
+#define OPTIONAL LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS)
 
 /* Words for several layers at once. */
 static const struct group {
     const char *name;
     layer_set layers;
 } groups[] = {
-    {"all", (1u << LAYERS) - 1},
+    {"all", ((1u << LAYERS) - 1) & ~OPTIONAL},
     {"namespaces",
      LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE) | LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__MOUNT_NAMESPACE) |
          LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__PID_NAMESPACE) | LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__NET_NAMESPACE) |
@@ -48,6 +49,16 @@ static const struct group {
 const char *layer_name(Bulkhead__LayerFact__Layer layer)
 {
     return (unsigned)layer < LAYERS ? names[layer] : "unknown";
+}
+
+bool layer_is_optional(Bulkhead__LayerFact__Layer layer)
+{
+    return (OPTIONAL & LAYER_BIT(layer)) != 0;
+}
+
+bool layer_is_of_broker(Bulkhead__LayerFact__Layer layer)
+{
+    return layer >= BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS;
 }
 
 static layer_set find(const char *word, size_t length)

@@ -22,6 +22,8 @@ enum {
     SAMPLE_MS = 100,
     /* A renderer that was asked to go. It has nothing to save. */
     CLOSE_MS = 300,
+    /* Where processors are short, half of what the broker gets: it answers first, and renderers are equals. */
+    CPU_WEIGHT = 50,
 };
 
 static void renderer_free(struct renderer *renderer)
@@ -30,6 +32,8 @@ static void renderer_free(struct renderer *renderer)
     loop_source_remove(&renderer->fatal);
     peer_destroy(renderer->peer);
     document_unref(renderer->document);
+    if (renderer->has_cgroup)
+        cgroup_remove(broker_cgroup(renderer->broker), renderer->id);
     if (renderer->record != NULL)
         munmap((void *)(uintptr_t)renderer->record, CRASH_RECORD_BYTES);
     free(renderer);
@@ -162,6 +166,14 @@ static void report_end(struct renderer *renderer, struct exit_report *report)
     renderer_free(renderer);
 }
 
+static void judge_memory(struct renderer *renderer, struct oom_verdict *ret_verdict)
+{
+    struct cgroup_events events;
+    bool has_events =
+        renderer->has_cgroup && cgroup_read_events(broker_cgroup(renderer->broker), renderer->id, &events) == 0;
+    oom_judge(broker_oom_watch(renderer->broker), has_events ? &events : NULL, renderer->frame_bytes, ret_verdict);
+}
+
 static void finish(struct renderer *renderer, const struct peer_end *end)
 {
     struct exit_report report = {
@@ -176,10 +188,10 @@ static void finish(struct renderer *renderer, const struct peer_end *end)
         .kill_reason = is_condemned ? renderer->fatal_reason : end->kill_reason,
         .violation = end->violation,
         .shutdown_sent = renderer->shutdown_sent,
-        .memory_limited =
-            end->wait_status == SIGKILL && end->kill_reason == KILL_NONE && broker_oom_killer_struck(renderer->broker),
         .record = take_record(renderer, &copy),
     };
+    if (end->wait_code != CLD_EXITED && end->wait_status == SIGKILL)
+        judge_memory(renderer, &facts.oom);
     exit_report_fill(&report, &facts);
     report_end(renderer, &report);
 }
@@ -221,6 +233,18 @@ static int make_pipe(int *ret_read, int *ret_write)
     return 0;
 }
 
+/* Without one it has the limits of a renderer that never was to have one, and the broker says so at its hello. */
+static void make_cgroup(struct renderer *renderer, int *ret_procs_fd)
+{
+    const struct cgroup_limits limits = {
+        .memory_bytes = renderer->memory_limit_bytes, .tasks = LIMIT_RENDERER_TASKS, .cpu_weight = CPU_WEIGHT};
+    struct cgroup *cgroup = broker_cgroup(renderer->broker);
+    int error = cgroup == NULL ? 0 : cgroup_add(cgroup, renderer->id, &limits, ret_procs_fd);
+    renderer->has_cgroup = cgroup != NULL && error == 0;
+    if (error < 0)
+        log_write(LOG_WARNING, "renderer=%u cgroup=none error=\"%s\"", renderer->id, strerror(-error));
+}
+
 static int make_fds(struct renderer *renderer, struct birth_fds *fds)
 {
     bool refuses_fds;
@@ -231,13 +255,16 @@ static int make_fds(struct renderer *renderer, struct birth_fds *fds)
         error = make_pipe(&fds->ours.stdout_read, &fds->theirs.stdout_write);
     if (error == 0)
         error = make_pipe(&fds->ours.stderr_read, &fds->theirs.stderr_write);
+    if (error == 0)
+        make_cgroup(renderer, &fds->theirs.cgroup_procs);
     return error;
 }
 
 static void close_fds(struct birth_fds *fds)
 {
-    int *all[] = {&fds->ours.channel,        &fds->ours.stdout_read,    &fds->ours.stderr_read,   &fds->theirs.channel,
-                  &fds->theirs.crash_record, &fds->theirs.stdout_write, &fds->theirs.stderr_write};
+    int *all[] = {&fds->ours.channel,        &fds->ours.stdout_read,    &fds->ours.stderr_read,
+                  &fds->theirs.channel,      &fds->theirs.crash_record, &fds->theirs.stdout_write,
+                  &fds->theirs.stderr_write, &fds->theirs.cgroup_procs};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         fd_close(all[i]);
 }
@@ -255,7 +282,7 @@ static void send_welcome(struct renderer *renderer)
 
 static int give_birth(struct renderer *renderer)
 {
-    struct birth_fds fds = {.ours = {-1, -1, -1}, .theirs = {-1, -1, -1, -1}};
+    struct birth_fds fds = {.ours = {-1, -1, -1}, .theirs = {-1, -1, -1, -1, -1}};
     char label[32];
     snprintf(label, sizeof label, "renderer=%u", renderer->id);
     int error = make_fds(renderer, &fds);
@@ -403,6 +430,24 @@ void renderer_tell(struct renderer *renderer, Bulkhead__ToRenderer *envelope, in
     int error = peer_send(renderer->peer, envelope, fds, n_fds);
     if (error < 0)
         log_write(LOG_ERROR, "renderer=%u send_error=\"%s\"", renderer->id, strerror(-error));
+}
+
+/* Never less than before: it may still have the old frames when it is told of new ones, and a limit below what is in
+ * use kills. */
+void renderer_note_frames(struct renderer *renderer, uint64_t frame_bytes)
+{
+    if (!renderer->has_cgroup || frame_bytes <= renderer->frame_bytes)
+        return;
+    renderer->frame_bytes = frame_bytes;
+    int error =
+        cgroup_set_memory(broker_cgroup(renderer->broker), renderer->id, renderer->memory_limit_bytes + frame_bytes);
+    if (error < 0)
+        log_write(LOG_WARNING, "renderer=%u memory.max=unchanged error=\"%s\"", renderer->id, strerror(-error));
+}
+
+int renderer_observe_cgroup(const struct renderer *renderer, struct cgroup_observed *ret_observed)
+{
+    return renderer->has_cgroup ? cgroup_observe(broker_cgroup(renderer->broker), renderer->id, ret_observed) : -ENOENT;
 }
 
 unsigned renderer_id(const struct renderer *renderer)

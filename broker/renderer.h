@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "broker/cell_host.h"
+#include "broker/cgroup.h"
 #include "broker/document.h"
 #include "broker/exit_cause.h"
 #include "broker/message_ring.h"
@@ -79,6 +80,11 @@ uint64_t renderer_request(struct renderer *renderer, Bulkhead__ToRenderer *envel
 /* Sends what asks for no answer (or answers: request_id is kept). Takes the fds. */
 void renderer_tell(struct renderer *renderer, Bulkhead__ToRenderer *envelope, int *fds, size_t n_fds);
 void renderer_kill(struct renderer *renderer, enum kill_reason reason, enum violation violation);
+
+/* How much frame memory it is to hold from now on; its cgroup's limit follows. */
+void renderer_note_frames(struct renderer *renderer, uint64_t frame_bytes);
+/* What the kernel says of its cgroup; -ENOENT if it has none. */
+int renderer_observe_cgroup(const struct renderer *renderer, struct cgroup_observed *ret_observed);
 
 unsigned renderer_id(const struct renderer *renderer);
 pid_t renderer_pid(const struct renderer *renderer);

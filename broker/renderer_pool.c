@@ -268,8 +268,8 @@ static void serve_claims(struct renderer_pool *pool)
 static void on_renderer_idle(struct renderer *renderer, const Bulkhead__Hello *hello, void *userdata)
 {
     struct renderer_pool *pool = userdata;
-    char why[320];
-    int error = pool->listener->hello(hello, why, sizeof why, pool->userdata);
+    char why[640];
+    int error = pool->listener->hello(renderer, hello, why, sizeof why, pool->userdata);
     if (error < 0) {
         renderer_kill(renderer, KILL_SHUTDOWN, VIOLATION_NONE);
         give_up(pool, error, why);

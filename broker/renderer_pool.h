@@ -23,7 +23,8 @@ typedef void (*renderer_claim_fn)(struct renderer *renderer, const char *why, vo
 
 struct renderer_pool_listener {
     /* A renderer says what it is in; < 0 refuses it (a required layer is missing: -EPERM, `why` says so). */
-    int (*hello)(const Bulkhead__Hello *hello, char *ret_why, size_t why_bytes, void *userdata);
+    int (*hello)(struct renderer *renderer, const Bulkhead__Hello *hello, char *ret_why, size_t why_bytes,
+                 void *userdata);
     /* Every end, for counts, crash reports and counters; before the renderer is freed. */
     void (*ended)(struct renderer *renderer, const struct exit_report *report, void *userdata);
     /* A cell could not be had. */

@@ -19,7 +19,9 @@ struct renderer {
     char format[64];           // of the document; the renderer's word, escaped
     struct peer *peer;
     const struct crash_record *record; // shared, written by the renderer
-    uint64_t memory_limit_bytes;
+    uint64_t memory_limit_bytes;       // what is its own; frames come on top
+    uint64_t frame_bytes;              // the most it was ever given at once
+    bool has_cgroup;
     struct requests requests;
     struct watchdog watchdog;
     struct watchdog_limits limits;

@@ -119,14 +119,28 @@ char *report_counters_text(const struct counters *counters)
     return text;
 }
 
+static const char *oom_words(enum oom_kind kind)
+{
+    switch (kind) {
+    case OOM_OWN_LIMIT:
+    case OOM_AROUND:
+        return ", by the OOM killer";
+    case OOM_HOST:
+        return ", maybe by the OOM killer";
+    case OOM_NONE:
+        break;
+    }
+    return "";
+}
+
 static void report_print_kernel(FILE *out, const struct exit_report *report)
 {
     fprintf(out, "kernel    pid %d ", (int)report->pid);
     if (report->wait_code == CLD_EXITED)
         fprintf(out, "exited with status %d\n", report->wait_status);
     else
-        fprintf(out, "ended by signal %d (%s)%s\n", report->wait_status, crash_signal_name(report->wait_status),
-                report->wait_code == CLD_DUMPED ? ", core dumped" : "");
+        fprintf(out, "ended by signal %d (%s)%s%s\n", report->wait_status, crash_signal_name(report->wait_status),
+                report->wait_code == CLD_DUMPED ? ", core dumped" : "", oom_words(report->oom.kind));
     if (report->kill_reason != KILL_NONE)
         fprintf(out, "broker    killed it: %s%s%s\n", kill_reason_name(report->kill_reason),
                 report->violation != VIOLATION_NONE ? ": " : "",

@@ -484,6 +484,7 @@ static int resize(struct tab *tab, uint32_t width_px, uint32_t height_px)
     order.buffer_count = wanted.buffer_count;
     envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_RESIZE;
     envelope.resize = &order;
+    renderer_note_frames(tab->renderer, frame_store_held_bytes(tab->frames));
     renderer_tell(tab->renderer, &envelope, &fd, 1);
     return 0;
 }

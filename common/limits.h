@@ -18,7 +18,7 @@ enum {
     /* Queued towards a peer that does not read. A renderer's inbox holds pings, releases and paints: a few KB. */
     CHANNEL_QUEUE_BYTES = 1024 * 1024,
     CHANNEL_QUEUE_FDS = 16,
-    CHANNEL_MESSAGE_FDS = 4,
+    CHANNEL_MESSAGE_FDS = 5,
     /* Handled from one peer in one wake-up before the others get their turn. */
     CHANNEL_TURN_MESSAGES = 64,
 
@@ -36,6 +36,9 @@ enum {
     LIMIT_DAMAGE_RECTS = 16,
     LIMIT_HANDLED = 128, /* per Activity */
     LIMIT_MODULES = 64,
+
+    /* Tasks one renderer may have at once: it needs two, an engine might use a few more threads. */
+    LIMIT_RENDERER_TASKS = 8,
 
     /* Frames. The area is what costs: 256 Mpx is 768 MB a buffer. The edge keeps products within 64 bits by far; long
      * strips (a 43,342 x 143 GIF is in the corpus) are fine. libpng itself takes a million. */

@@ -24,8 +24,8 @@
 #include "renderer/policy.h"
 #include "renderer/session.h"
 
-/* The fds of a Fork message, in order. */
-enum { FORK_CHANNEL, FORK_RECORD, FORK_STDOUT, FORK_STDERR, FORK_FDS };
+/* The fds of a Fork message, in order; the last is not always there. */
+enum { FORK_CHANNEL, FORK_RECORD, FORK_STDOUT, FORK_STDERR, FORK_CGROUP, FORK_FDS };
 
 struct zygote {
     struct channel *channel;
@@ -141,6 +141,16 @@ static int say_hello(struct zygote *zygote, const struct modules *modules)
     return rc == CHANNEL_OK ? channel_flush(zygote->channel) : rc;
 }
 
+/* Into the cgroup that was made for this renderer: before it is anything, so that nothing of it is counted elsewhere.
+ * The right to do so is that of the broker, who opened the file. If it fails, the broker sees that the cgroup is empty.
+ */
+static void join_cgroup(int *procs_fd)
+{
+    if (*procs_fd >= 0 && write(*procs_fd, "0", 1) < 0)
+        log_write(LOG_ERROR, "cgroup=not_joined error=\"%s\"", strerror(errno));
+    fd_close(procs_fd);
+}
+
 /* Puts the renderer's fds where the zygote's were, so that nothing of the zygote's stays: its channel is replaced by
  * the renderer's own. Takes all fds. */
 static int settle_fds(int fds[FORK_FDS])
@@ -171,8 +181,10 @@ static int start_session(struct zygote *zygote, uint32_t id, uint64_t memory_lim
 {
     /* A session opens nothing before its cell is closed: the crash record is mapped by now, all else is memory. */
     static const int kept_fds[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, ZYGOTE_CHANNEL_FD};
-    int rc = dup2(fds[FORK_CHANNEL], ZYGOTE_CHANNEL_FD) < 0 ? -errno : 0;
+    int rc;
 
+    join_cgroup(&fds[FORK_CGROUP]);
+    rc = dup2(fds[FORK_CHANNEL], ZYGOTE_CHANNEL_FD) < 0 ? -errno : 0;
     if (rc == 0)
         rc = session_create(ZYGOTE_CHANNEL_FD, id, ret_session);
     take_name(id);
@@ -225,7 +237,7 @@ static int fork_renderer(struct zygote *zygote, struct channel_message *message)
 
     for (size_t i = 0; i < FORK_FDS; i++)
         fds[i] = i < message->n_fds ? channel_message_take_fd(message, i) : -1;
-    if (message->n_fds == FORK_FDS)
+    if (message->n_fds == FORK_FDS || message->n_fds == FORK_CGROUP)
         pid = clone_sibling();
     if (pid == 0)
         _exit(live_as_renderer(zygote, request->renderer_id, request->memory_limit_bytes, fds));
