@@ -443,6 +443,24 @@ static void a_trace_of_an_attack_is_still_json(void **state)
     unlink(path);
 }
 
+static void a_layer_of_the_brokers_is_not_for_a_renderer_to_claim(void **state)
+{
+    struct siege siege;
+    struct siege_tab tab = {0};
+    size_t count;
+    (void)state;
+    siege_open(&siege, HOSTILE_ZYGOTE_FINE, NULL, NULL);
+    siege_attack(&siege, "about:title", &tab);
+    siege_until(&siege, &tab.has_info, "info");
+    const struct layer_status *layers = broker_layers(siege.broker, &count);
+    assert_int_equal(count, LAYERS);
+    assert_false(layers[BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS].in_force);
+    for (size_t i = 0; i < count; i++)
+        assert_null(strstr(layers[i].evidence, "believe me"));
+    siege_tab_close(&tab);
+    siege_close(&siege);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, arrive, leave)
@@ -461,6 +479,7 @@ int main(void)
         TEST(hostile_paths_open_nothing_beyond_the_directory),
         TEST(files_are_granted_only_so_often),
         cmocka_unit_test(a_renderer_cannot_hoard_fds_in_its_socket),
+        cmocka_unit_test(a_layer_of_the_brokers_is_not_for_a_renderer_to_claim),
         cmocka_unit_test(a_trace_of_an_attack_is_still_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

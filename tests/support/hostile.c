@@ -78,6 +78,13 @@ void hostile_say_hello(struct hostile *self, uint32_t version, uint32_t id, int3
     hello.renderer_id = id;
     hello.init_pid = init_pid;
     hello.engine_version = codec_bytes("hostile\033[31m", 12);
+    /* It claims what is not its own to say. */
+    Bulkhead__LayerFact fact = BULKHEAD__LAYER_FACT__INIT, *facts[] = {&fact};
+    fact.layer = BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS;
+    fact.in_force = true;
+    fact.evidence = codec_bytes("believe me", 10);
+    hello.layers = facts;
+    hello.n_layers = 1;
     envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_HELLO;
     envelope.hello = &hello;
     hostile_say(self, &envelope);
