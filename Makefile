@@ -261,12 +261,17 @@ $(B)/tests/unit/test_cgroup: private LDFLAGS_ALL += -Wl,--wrap=openat,--wrap=mkd
 $(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_COMMON))
 
-# The same targets without a fuzzer: their corpus replays in `make test`.
-$(REPLAYS): $(B)/tests/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support/replay_main.o $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
-	@mkdir -p $(@D)
-	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
+# The broker's inbound path is fuzzed in one process: a cell without a zygote, and errands that nobody runs,
+# go before the real ones.
+FAKE_CELL := $(B)/tests/fuzz/inbound/fake_cell.o $(B)/tests/fuzz/inbound/fake_errand.o
+$(B)/tests/replay/inbound $(B)/tests/fuzz/fuzz_inbound: $(FAKE_CELL)
 
-$(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
-	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(LIBS_BROKER) $(LIBS_COMMON) $(LDFLAGS)
+# The same targets without a fuzzer: their corpus replays in `make test`.
+$(REPLAYS): $(B)/tests/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support/replay_main.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
+	@mkdir -p $(@D)
+	$(call link,$(filter %.o,$^) $(filter %.a,$^) $(LIBS_BROKER) $(LIBS_COMMON))
+
+$(FUZZERS): $(B)/tests/%: $(B)/tests/%.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
+	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_BROKER) $(LIBS_COMMON) $(LDFLAGS)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
