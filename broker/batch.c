@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <search.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,6 +97,12 @@ static void collect_workers(struct batch *batch)
         batch_worker_destroy(worker);
         batch_file_check_done(batch, file);
     }
+}
+
+/* The tree of names owns none of the pages. */
+static void keep_page(void *page)
+{
+    (void)page;
 }
 
 static int on_deadline(struct loop_source *source, void *userdata)
@@ -369,6 +376,7 @@ void batch_destroy(struct batch *batch)
     end_workers(batch);
     loop_source_remove(&batch->deadline);
     loop_source_remove(&batch->wake);
+    tdestroy(batch->outputs, keep_page);
     for (size_t i = 0; i < batch->file_count; i++)
         batch_file_fini(&batch->files[i]);
     free(batch->files);

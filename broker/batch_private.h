@@ -17,6 +17,7 @@ struct batch {
     char **stems; // batch::file_count
     struct batch_file *files;
     size_t file_count, next_file, files_done;
+    void *outputs;                // the pages that have a name for their file, by it (tsearch)
     struct batch_worker *workers; // batch_worker::next
     unsigned worker_count;
     struct batch_error start_error;

@@ -7,12 +7,14 @@
  * A worker never frees itself: it says that it is finished, and batch.c collects it from the loop.
  */
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/batch_private.h"
 #include "broker/batch_worker.h"
 #include "common/limits.h"
+#include "common/text.h"
 
 enum { WORKER_LENT_MOST = FRAME_BUFFERS - 1 };
 
@@ -94,6 +96,39 @@ static void set_too_large(struct batch_error *error, const struct batch *batch, 
         batch_error_set_way_out(error, "say --width %u or --dpi %u, or less", fitting.width_px, dpi);
 }
 
+static int compare_outputs(const void *left, const void *right)
+{
+    const struct batch_page *a = left, *b = right;
+    return strcmp(a->output, b->output);
+}
+
+static const struct batch_file *file_of(const struct batch *batch, const struct batch_page *page)
+{
+    for (size_t i = 0; i < batch->file_count; i++)
+        if (page >= batch->files[i].pages && page < batch->files[i].pages + batch->files[i].page_count)
+            return &batch->files[i];
+    return NULL;
+}
+
+/* The first page to want a name has it. */
+static bool claim_output(struct batch *batch, struct batch_page *page, struct batch_error *error)
+{
+    char output[256], owner[256];
+    struct batch_page *const *holder = tsearch(page, &batch->outputs, compare_outputs);
+    if (!holder) {
+        batch_error_set(error, EXIT_CODE_INTERNAL, "out of memory in the broker");
+        return false;
+    }
+    const struct batch_file *file = *holder == page ? NULL : file_of(batch, *holder);
+    if (!file)
+        return true;
+    text_escape(output, sizeof(output), page->output, strlen(page->output));
+    text_escape(owner, sizeof(owner), file->input, strlen(file->input));
+    batch_error_set(error, EXIT_CODE_OUTPUT_CLASH, "%s is where page %u of %s goes already", output,
+                    (*holder)->page + 1, owner);
+    return false;
+}
+
 /* Where the page goes, refused before it is painted if it cannot go there. */
 static bool choose_output(struct batch_worker *worker, struct batch_error *error)
 {
@@ -108,6 +143,8 @@ static bool choose_output(struct batch_worker *worker, struct batch_error *error
         batch_error_set(error, EXIT_CODE_INTERNAL, "out of memory in the broker");
         return false;
     }
+    if (!batch->options.to_stdout && !claim_output(batch, worker->page, error))
+        return false;
     int r = output_check(worker->page->output, &batch->guard);
     if (r != 0)
         batch_error_of_output(error, worker->page->output, r);

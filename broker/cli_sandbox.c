@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/log.h"
+
 /* Indexed by layer. `missing` completes "no …"; `without` says what is weaker then. */
 static const struct layer_words {
     const char *what, *missing, *without;
@@ -56,22 +58,48 @@ static const struct layer_words {
                                                     "limits are those of resource-limits alone"},
 };
 
+static const char *why_missing(const struct layer_status *status)
+{
+    const char *name = status->error ? strerrorname_np(status->error) : NULL;
+    return name ? name : status->evidence[0] ? status->evidence : "switched off";
+}
+
+/* Each with what is weaker then, for whoever asked for more than the one line. */
+static void log_missing(const struct layer_status *status)
+{
+    const struct layer_words *layer = &words[status->layer];
+    log_write(LOG_INFO, "layer=%s in_force=no why=\"%s\" text=\"no %s: %s\"", layer_name(status->layer),
+              why_missing(status), layer->missing, layer->without);
+}
+
+/* A layer that is optional is no loss where a host does not offer it. */
+static bool is_wanted(const struct layer_status *status)
+{
+    return status->known && !layer_is_optional(status->layer);
+}
+
 void cli_sandbox_warn(const struct broker *broker, FILE *out)
 {
-    size_t count;
+    size_t count, missing = 0, wanted = 0;
     const struct layer_status *layers = broker_layers(broker, &count);
     for (size_t i = 0; i < count; i++) {
-        const struct layer_status *status = &layers[i];
-        if (!status->known || status->in_force || layer_is_optional(status->layer))
-            continue;
-        const char *why = status->error ? strerrorname_np(status->error) : NULL;
-        const struct layer_words *layer = &words[status->layer];
-        fprintf(out, "bulkhead: warning: no %s (%s): %s [%s]\n", layer->missing,
-                why                   ? why
-                : status->evidence[0] ? status->evidence
-                                      : "switched off",
-                layer->without, layer_name(status->layer));
+        wanted += is_wanted(&layers[i]);
+        missing += is_wanted(&layers[i]) && !layers[i].in_force;
     }
+    if (missing == 0 || log_get_level() > LOG_WARNING)
+        return;
+    fprintf(out, "bulkhead: warning: %zu of %zu sandbox layers not in force:", missing, wanted);
+    const char *separator = " ";
+    for (size_t i = 0; i < count; i++) {
+        if (!is_wanted(&layers[i]) || layers[i].in_force)
+            continue;
+        fprintf(out, "%s%s", separator, layer_name(layers[i].layer));
+        separator = ", ";
+    }
+    fputs(log_get_level() > LOG_INFO ? " (why: --log info)\n" : "\n", out);
+    for (size_t i = 0; i < count; i++)
+        if (is_wanted(&layers[i]) && !layers[i].in_force)
+            log_missing(&layers[i]);
 }
 
 static json_t *layer_json(const struct layer_status *status)

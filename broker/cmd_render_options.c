@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -217,11 +218,29 @@ static int make_pages(struct render_options *options, const char *text)
                   : cli_usage_error("render", "--pages: a number is missing at the end");
 }
 
-static void format_by_extension(struct render_options *options, const char *output)
+/* Extensions that promise a format which is not written here. */
+static bool is_another_format(const char *extension)
 {
+    static const char *const others[] = {"jpg", "jpeg", "jpe", "gif",  "webp", "tif",  "tiff", "bmp", "svg",
+                                         "pdf", "avif", "jp2", "heic", "jxl",  "html", "txt",  "ps",  "eps"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (strcasecmp(extension, others[i]) == 0)
+            return true;
+    return false;
+}
+
+/* 0, or EXIT_CODE_USAGE: a PNG under the name of a JPEG is not what anybody means. */
+static int format_by_extension(struct render_options *options, const char *output)
+{
+    char shown[128];
     const char *dot = strrchr(output, '.');
-    if (dot && !strchr(dot, '/'))
-        encode_format_parse(dot + 1, &options->batch.encode.format);
+    if (!dot || strchr(dot, '/') || encode_format_parse(dot + 1, &options->batch.encode.format))
+        return 0;
+    if (!is_another_format(dot + 1))
+        return 0;
+    text_escape(shown, sizeof(shown), dot, strlen(dot));
+    return cli_usage_error("render",
+                           "--output: \"%s\" is not written here: name OUT .png, .ppm or .raw, or say --format", shown);
 }
 
 static int check_stdout(const struct render_options *options)
@@ -258,7 +277,9 @@ static int make_output(struct render_options *options, const struct raw_options 
     if (r != 0)
         return r;
     if (raw->output && !raw->has_format)
-        format_by_extension(options, raw->output);
+        r = format_by_extension(options, raw->output);
+    if (r != 0)
+        return r;
     const char *why = NULL;
     const char *extension = encode_format_extension(options->batch.encode.format);
     r = output_name_parse(raw->output, extension, &options->output, &why);

@@ -339,6 +339,10 @@ const char *document_grant_status_name(Bulkhead__OpenFileReply__Status status)
         return "files are disabled";
     case BULKHEAD__OPEN_FILE_REPLY__STATUS__UNREADABLE:
         return "cannot be read";
+    case BULKHEAD__OPEN_FILE_REPLY__STATUS__IS_LINK:
+        return "a link, and links are not followed";
+    case BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE:
+        return "not fetched: no network";
     default:
         return "unknown";
     }

@@ -254,6 +254,7 @@ int viewer_reopen(struct viewer_tab *tab, const char *password)
     if (tab->viewer->options->no_files)
         document_disable_files(document);
     tab->has_asked = tab->is_scene_running = tab->needs_password = false;
+    tab->tries_password = password != NULL;
     tab->paint_id = tab->scene_id = tab->measure_id = tab->paints_asked = 0;
     tab->page_width_pt = tab->page_height_pt = 0;
     tab->problem[0] = '\0';

@@ -31,6 +31,7 @@ struct viewer_tab {
 
     struct thumbnail picture;
     bool is_picture_stale, needs_password;
+    bool tries_password;           // reopened with one, and not known yet whether it fits
     uint64_t rate_frames, rate_ns; /* where the rate was last measured */
     float frames_per_second;
     uint64_t messages_in, messages_out; /* as of the last tick: adding them up is not free */

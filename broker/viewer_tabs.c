@@ -290,6 +290,9 @@ static void viewer_on_info(struct tab *tab, const struct tab_info *info, void *u
 
     if (info->title[0])
         snprintf(own->title, sizeof(own->title), "%s", info->title);
+    if (own->tries_password) /* or the line before, that it did not fit, would stand on */
+        viewer_say(own->viewer, "%s: opened with its password", own->title);
+    own->tries_password = false;
     if (own->place.page >= info->page_count)
         own->place.page = 0;
     own->page_width_pt = info->page_width_pt;

@@ -84,9 +84,11 @@ static int paint_thread_file_error(Bulkhead__OpenFileReply__Status status)
     case BULKHEAD__OPEN_FILE_REPLY__STATUS__GRANTED:
         return 0;
     case BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_FOUND:
+    case BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE:
         return -ENOENT;
     case BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE:
     case BULKHEAD__OPEN_FILE_REPLY__STATUS__UNREADABLE:
+    case BULKHEAD__OPEN_FILE_REPLY__STATUS__IS_LINK:
         return -EACCES;
     case BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_A_FILE:
     case BULKHEAD__OPEN_FILE_REPLY__STATUS__BAD_PATH:

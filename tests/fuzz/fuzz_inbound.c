@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "broker/broker.h"
@@ -385,8 +386,8 @@ static void end_renderer(struct world *world)
         fd_close(&renderer->channel);
     if (choice & 0x40)
         fd_close(&renderer->stdout_write);
-    if ((choice & 0x20) == 0 && renderer->pid > 0)
-        kill(renderer->pid, signals[choice % 8]);
+    if ((choice & 0x20) == 0 && renderer->pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, renderer->pidfd, signals[choice % 8], NULL, 0);
     if (renderer->channel < 0 && world->insight.renderer_id == renderer->id)
         leave_renderer(&world->insight);
 }

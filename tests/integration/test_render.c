@@ -283,6 +283,54 @@ static void an_output_never_replaces_an_input(void **state)
     free(data);
 }
 
+static void two_pages_never_go_to_the_same_file(void **state)
+{
+    struct process_result result;
+    char several[SCRATCH_PATH], clashing[SCRATCH_PATH], pattern[SCRATCH_PATH], written[SCRATCH_PATH];
+    size_t bytes;
+    char *data = scratch_read(document_path("sample.pdf"), &bytes);
+    scratch_write(state, "a.pdf", data, bytes);
+    free(data);
+    data = scratch_read(document_path("sample.png"), &bytes);
+    scratch_write(state, "a-001.x", data, bytes);
+    free(data);
+    RUN(&result, NULL, "bulkhead", "render", scratch_path(state, "a.pdf", several),
+        scratch_path(state, "a-001.x", clashing), "--jobs", "1", "-o", scratch_path(state, "%s.png", pattern));
+    expect(&result, 1, "a-001.png is where page 1 of ");
+    RUN(&result, NULL, "bulkhead", "info", "--json", scratch_path(state, "a-001.png", written));
+    assert_int_equal(result.exit_code, 0); /* one of the two is there, whole */
+    process_result_free(&result);
+}
+
+static void an_extension_promises_the_format(void **state)
+{
+    struct process_result result;
+    char output[SCRATCH_PATH];
+    RUN(&result, NULL, "bulkhead", "render", document_path("sample.png"), "-o", scratch_path(state, "o.jpg", output));
+    expect(&result, 2, "\".jpg\" is not written here");
+    assert_false(scratch_exists(output));
+    RUN(&result, NULL, "bulkhead", "render", document_path("sample.png"), "--format", "png", "-o", output);
+    assert_int_equal(result.exit_code, 0);
+    process_result_free(&result);
+}
+
+static void missing_layers_are_one_line_and_silent_when_asked(void **state)
+{
+    struct process_result result;
+    char output[SCRATCH_PATH];
+    scratch_path(state, "o.png", output);
+    RUN(&result, NULL, "bulkhead", "render", "--without", "landlock", document_path("sample.png"), "-o", output);
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.err, "landlock-files, landlock-network, landlock-scopes"));
+    assert_ptr_equal(strchr(result.err, '\n') + 1, result.err + result.err_bytes);
+    process_result_free(&result);
+    RUN(&result, NULL, "bulkhead", "render", "--log", "error", "--without", "landlock", document_path("sample.png"),
+        "-o", output);
+    assert_int_equal(result.exit_code, 0);
+    assert_string_equal(result.err, "");
+    process_result_free(&result);
+}
+
 static void bad_usage_points_to_the_help(void **state)
 {
     (void)state;
@@ -322,7 +370,7 @@ static void a_page_gets_the_files_beside_it_and_nothing_else(void **state)
     json_t *file = json_array_get(json_object_get(root, "files"), 0);
     assert_string_equal(grant_of(file, "inside.png"), "granted");
     assert_string_equal(grant_of(file, "etc/passwd"), "outside its directory");
-    assert_string_equal(grant_of(file, "link.png"), "outside its directory");
+    assert_string_equal(grant_of(file, "link.png"), "a link, and links are not followed");
     json_decref(root);
     expect(&result, 0, NULL);
     RUN(&result, NULL, "bulkhead", "render", document_path("reach.html"), "-o", out, "--json", "--no-files");
@@ -348,6 +396,9 @@ int main(void)
         TEST(a_full_disk_is_said_and_leaves_nothing),
         TEST(a_closed_stdout_is_an_error_not_a_signal),
         TEST(an_output_never_replaces_an_input),
+        TEST(two_pages_never_go_to_the_same_file),
+        TEST(an_extension_promises_the_format),
+        TEST(missing_layers_are_one_line_and_silent_when_asked),
         TEST(bad_usage_points_to_the_help),
         TEST(a_page_gets_the_files_beside_it_and_nothing_else),
     };

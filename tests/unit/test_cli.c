@@ -137,9 +137,13 @@ static void format_follows_the_extension_unless_said(void **state)
     assert_int_equal(parse("-o x.ppm -f png a.pdf", &options), -1);
     assert_int_equal(options.batch.encode.format, ENCODE_PNG);
     render_options_fini(&options);
-    assert_int_equal(parse("-o x.jpeg a.pdf", &options), -1);
+    assert_int_equal(parse("-o x.jpeg -f png a.pdf", &options), -1);
     assert_int_equal(options.batch.encode.format, ENCODE_PNG);
     render_options_fini(&options);
+    assert_int_equal(parse("-o x.page a.pdf", &options), -1);
+    assert_int_equal(options.batch.encode.format, ENCODE_PNG);
+    render_options_fini(&options);
+    assert_int_equal(parse("-o x.JPEG a.pdf", &options), EXIT_CODE_USAGE);
 }
 
 static void files_may_come_before_options_and_after_two_dashes(void **state)

@@ -169,8 +169,11 @@ static void grants_files_beneath_the_directory_only(void **state)
     assert_int_equal(ask("../secret/key"), BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE);
     assert_int_equal(ask("img/../../secret/key"), BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE);
     assert_int_equal(ask("/etc/passwd"), BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE);
-    assert_int_equal(ask("link"), BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE);
-    assert_int_equal(ask("inner-link"), BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE);
+    assert_int_equal(ask("link"), BULKHEAD__OPEN_FILE_REPLY__STATUS__IS_LINK);
+    assert_int_equal(ask("inner-link"), BULKHEAD__OPEN_FILE_REPLY__STATUS__IS_LINK);
+    assert_int_equal(ask("http://example.org/a.png"), BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE);
+    assert_int_equal(ask("https:/example.org/a.png"), BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE);
+    assert_int_equal(ask("no:where"), BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_FOUND);
     assert_int_equal(ask("none.png"), BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_FOUND);
     assert_int_equal(ask("img"), BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_A_FILE);
     assert_int_equal(ask("fifo"), BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_A_FILE);

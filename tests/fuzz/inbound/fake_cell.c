@@ -70,6 +70,7 @@ void fake_cell_forget(void)
 {
     for (size_t i = 0; i < world.count; i++) {
         struct fake_renderer *renderer = world.renderers[i];
+        fd_close(&renderer->pidfd);
         fd_close(&renderer->channel);
         fd_close(&renderer->stdout_write);
         if (renderer->record != NULL)
@@ -155,8 +156,11 @@ __attribute__((no_sanitize("address", "undefined"))) static int wait_for_the_end
     /* struct sigaction as the kernel has it, all zero: the default. */
     long defaults[4] = {0, 0, 0, 0};
 
+    unsigned long nothing = 0;
+
     for (long number = 1; number <= SIGSYS; number++)
         bare_syscall(SYS_rt_sigaction, number, (long)defaults, 0, 8);
+    bare_syscall(SYS_rt_sigprocmask, SIG_SETMASK, (long)&nothing, 0, 8);
     if (argument != NULL)
         return 3;
     for (;;)
@@ -176,6 +180,7 @@ static struct fake_renderer *adopt_fds(unsigned id, struct cell_host_fork_fds *f
 
     if (renderer != NULL) {
         renderer->id = id;
+        renderer->pidfd = -1;
         renderer->channel = fd_steal(&fds->channel);
         renderer->stdout_write = fd_steal(&fds->stdout_write);
         void *record = mmap(NULL, CRASH_RECORD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fds->crash_record, 0);
