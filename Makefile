@@ -22,8 +22,8 @@ say = $(if $(V),,@echo '  $(1)')
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 
 # --- flags ----------------------------------------------------------------------------------------------------------
-PKGS_COMMON := libprotobuf-c
-PKGS_BROKER := libpng libseccomp libdw jansson nettle
+PKGS_COMMON := libprotobuf-c libseccomp
+PKGS_BROKER := libpng libdw jansson nettle
 PKGS_RENDERER := libseccomp
 pkg = $(shell pkg-config $(1) 2>/dev/null)
 

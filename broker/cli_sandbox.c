@@ -51,8 +51,9 @@ static const struct layer_words {
     [BULKHEAD__LAYER_FACT__LAYER__CLOSED_FDS] = {"renderers inherit no descriptor but their own",
                                                  "closing of descriptors",
                                                  "renderers may hold descriptors of the broker"},
-    [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = {"25 system calls, checked by argument; the rest fail or kill", "seccomp",
-                                              "renderers may make any system call"},
+    [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] =
+        {"few system calls, checked by argument (bulkhead help syscalls); the rest fail or kill", "seccomp",
+         "renderers may make any system call"},
     [BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS] = {"the kernel holds each renderer to its memory, tasks and CPU share",
                                                     "cgroup for each renderer",
                                                     "limits are those of resource-limits alone"},

@@ -7,6 +7,7 @@
 #include "broker/cmd_help.h"
 #include "broker/exit_codes.h"
 #include "broker/policy_file.h"
+#include "broker/policy_list.h"
 #include "common/text.h"
 
 static const char overview[] =
@@ -17,7 +18,7 @@ static const char overview[] =
     "  render FILE...   paint pages to PNG, PPM or raw files, or into a pipe\n"
     "  info FILE...     format, title, pages and page size\n"
     "  open FILE...     look at documents in this terminal, one tab each\n"
-    "  help TOPIC       a command's options, or: exit-codes, layers, policy\n"
+    "  help TOPIC       a command's options, or: exit-codes, layers, policy, syscalls\n"
     "  version          the version\n"
     "\n"
     "Formats: PDF, EPUB, XPS, CBZ, HTML, XHTML, SVG, PNG, JPEG, GIF, TIFF, BMP, JPEG 2000, PNM and plain text,\n"
@@ -69,6 +70,12 @@ static int print_layers(void)
     return cli_finish_stdout(EXIT_CODE_OK);
 }
 
+static int print_syscalls(void)
+{
+    policy_list_print_all(stdout);
+    return cli_finish_stdout(EXIT_CODE_OK);
+}
+
 /* A command's help is its own. */
 static int run_help_of(int (*command)(int, char **), const char *name)
 {
@@ -87,6 +94,7 @@ int cmd_help(int argc, char **argv)
     } topics[] = {
         {"render", cmd_render, NULL},           {"info", cmd_info, NULL},       {"open", cmd_open, NULL},
         {"exit-codes", NULL, print_exit_codes}, {"layers", NULL, print_layers}, {"policy", NULL, print_policy},
+        {"syscalls", NULL, print_syscalls},
     };
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         help_print_overview(stdout);

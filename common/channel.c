@@ -236,10 +236,11 @@ static void channel_collect_fds(struct channel *channel, struct msghdr *header)
 static int channel_tell_end_from_empty(struct channel *channel)
 {
     struct pollfd pollfd = {.fd = channel->fd, .events = POLLRDHUP};
+    const struct timespec at_once = {0};
     int ready;
 
     do {
-        ready = poll(&pollfd, 1, 0);
+        ready = ppoll(&pollfd, 1, &at_once, NULL);
     } while (ready < 0 && errno == EINTR);
     if (ready < 0)
         return -errno;

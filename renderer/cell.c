@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/codec.h"
+#include "common/policy.h"
 #include "renderer/cell_layers.h"
-#include "renderer/policy.h"
 
 void cell_fact_set(struct cell_facts *facts, Bulkhead__LayerFact__Layer layer, int error, const char *format, ...)
 {

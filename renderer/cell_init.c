@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "common/policy.h"
 #include "renderer/cell_layers.h"
 #include "renderer/clone_sibling.h"
-#include "renderer/policy.h"
 
 static void __attribute__((noreturn)) live(int parent_pidfd, const struct policy_program *policy)
 {

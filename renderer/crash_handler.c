@@ -11,6 +11,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -186,7 +187,7 @@ static void begin(void)
     int nobody = 0, self = (int)syscall(SYS_gettid);
 
     while (!atomic_compare_exchange_weak(&handler.busy, &nobody, self)) {
-        clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+        ppoll(NULL, 0, &moment, NULL);
         nobody = 0;
     }
 }

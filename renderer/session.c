@@ -4,7 +4,7 @@
  * still answers and still ends when told.
  *
  * System calls after session_create(), both threads, channel and allocator included:
- *   sendmsg recvmsg poll ppoll close     the channel and fds from it
+ *   sendmsg recvmsg ppoll close          the channel and fds from it
  *   futex                                mutexes and condition variables (timed ones by CLOCK_MONOTONIC)
  *   mmap munmap brk                      frame memory (MAP_SHARED of a received memfd, read and write); malloc
  *   write                                a last line on stderr

@@ -17,11 +17,11 @@
 #include "common/channel.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/policy.h"
 #include "renderer/clone_sibling.h"
 #include "renderer/crash_handler.h"
 #include "renderer/engine.h"
 #include "renderer/modules.h"
-#include "renderer/policy.h"
 #include "renderer/session.h"
 
 /* The fds of a Fork message, in order; the last is not always there. */

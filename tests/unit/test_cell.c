@@ -27,8 +27,8 @@
 #include <seccomp.h>
 
 #include "common/fd.h"
+#include "common/policy.h"
 #include "renderer/cell_layers.h"
-#include "renderer/policy.h"
 
 enum { DEADLINE_MS = 20000, ANSWERS = 16 };
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -25,7 +26,7 @@
 #include <seccomp.h>
 
 #include "common/fd.h"
-#include "renderer/policy.h"
+#include "common/policy.h"
 #include "tests/support/closed_child.h"
 
 struct call {
@@ -97,6 +98,7 @@ static void attacks_end_with_sigsys_and_name_the_call(void **state)
          {0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1}},
         {"mmap of memory nobody counts", SYS_mmap, {0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1}},
         {"mprotect to memory nobody counts", SYS_mprotect, {0, 4096, PROT_READ}},
+        {"mmap of memory out of reach", SYS_mmap, {0, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1}},
         {"madvise to merge pages with a neighbour's", SYS_madvise, {0, 4096, MADV_MERGEABLE}},
         {"mprotect to executable", SYS_mprotect, {0, 4096, PROT_EXEC}},
         {"pkey_mprotect", SYS_pkey_mprotect, {0, 4096, PROT_EXEC}},
@@ -113,7 +115,7 @@ static void attacks_end_with_sigsys_and_name_the_call(void **state)
 #ifdef BULKHEAD_SANITIZED
         /* AddressSanitizer needs these: its handlers, and memory of its own. */
         if (attacks[i].number == SYS_rt_sigaction || attacks[i].number == SYS_madvise ||
-            strstr(attacks[i].name, "nobody counts") != NULL)
+            strstr(attacks[i].name, "nobody counts") != NULL || strstr(attacks[i].name, "out of reach") != NULL)
             continue;
 #endif
         closed_child_run(CLOSED_CHILD_POLICY, make_call, (void *)&attacks[i], &child);
@@ -169,13 +171,12 @@ static int allocate_lock_and_tell_time(const struct closed_child_inside *inside,
         return 1;
     memset(large, 1, 8 << 20);
     large = realloc(large, 32 << 20);
-    if (large == NULL ||
-        mprotect((void *)((uintptr_t)large + 4096 - (uintptr_t)large % 4096), 4096, PROT_READ | PROT_WRITE) < 0)
+    if (large == NULL)
         return 2;
     if (syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) < 0 ||
         (syscall(SYS_futex, &word, FUTEX_WAIT, 2, NULL, NULL, 0) < 0 && errno != EAGAIN))
         return 3;
-    if (syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now) < 0 || clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL))
+    if (syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now) < 0 || ppoll(NULL, 0, &moment, NULL) != 0)
         return 4;
     if (write(STDOUT_FILENO, "", 0) < 0 || syscall(SYS_tgkill, getpid(), gettid(), 0) < 0)
         return 5;
@@ -197,24 +198,20 @@ static int is_answered(const char *name)
     static const char *const answered[] = {
         "recvmsg",
         "sendmsg",
-        "poll",
         "write",
         "ppoll",
         "close",
         "brk",
         "munmap",
         "mremap",
-        "madvise",
         "clock_gettime",
         "gettimeofday",
-        "clock_nanosleep",
         "restart_syscall",
         "getrandom",
         "rt_sigreturn",
         "rt_sigprocmask",
         "getpid",
         "gettid",
-        "exit",
         "exit_group",
         "openat",
         "open",
@@ -236,7 +233,6 @@ static int is_answered(const char *name)
         "vfork",
         /* with some arguments */
         "mmap",
-        "mprotect",
         "futex",
         "tgkill",
         "writev",

@@ -1,10 +1,11 @@
-/* policy.h - the system calls a renderer may make, as a seccomp program.
+/* policy.h - the system calls a role may make (policy_table.h), as a seccomp program.
  *
  * Compiled by libseccomp once, in the zygote; each renderer loads the finished program with one seccomp(2) call, for
  * all of its threads. What happens to a call:
  *
- * - listed in policy.c: it runs, or fails with the errno listed there
- * - any other that has a name: SIGSYS to the crash handler, which reports it and ends the process
+ * - a row fits it: it runs, or fails with the row's errno
+ * - any other that has a name: what the role says; for a renderer, SIGSYS to the crash handler, which reports it and
+ *   ends the process
  * - a number without a name, or a foreign ABI: SECCOMP_RET_KILL_PROCESS on the spot
  *
  * What is refused never reaches the kernel's code for that call, and nothing allowed can change the SIGSYS disposition.
@@ -13,17 +14,20 @@
 #define BULKHEAD_POLICY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-enum policy_kind {
-    POLICY_RENDERER,
-    POLICY_INIT, /* the cell init: waits, and dies */
-};
+#include "common/policy_table.h"
 
 struct policy_program;
+struct sock_filter;
 
 /* 0 with an owned program, or -errno. Needs memory and a memfd: not for inside the cell. */
-int policy_compile(enum policy_kind kind, struct policy_program **ret_program);
+int policy_compile(enum policy_role role, struct policy_program **ret_program);
 void policy_free(struct policy_program *program); /* takes NULL */
+
+/* The same for another machine, by libseccomp's SCMP_ARCH_*: to be looked at, not to be loaded. */
+int policy_compile_for(enum policy_role role, uint32_t arch, struct policy_program **ret_program);
+const struct sock_filter *policy_instructions(const struct policy_program *program, size_t *ret_count); /* borrowed */
 
 /* Loads it for all threads of this process, narrowed to this process's own pid. 0 or -errno. Irrevocable. */
 int policy_apply(const struct policy_program *program);
