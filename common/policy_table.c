@@ -62,6 +62,8 @@ const struct policy_row policy_rows[] = {
     {CALL(mmap), RENDERER, RUNS, {NO_EXEC, SHARED_OF_FILE}, "frame memory"},
     {CALL(mmap), RENDERER, RUNS, {NO_EXEC, PRIVATE_OF_FILE}, "documents"},
     {CALL(mmap), SYMBOLISER, RUNS, {NO_EXEC}, "ELF files; malloc"},
+    {CALL(madvise), RENDERER, RUNS, {INT(2, MADV_DONTNEED, "to give pages back")},
+     "an engine at rest: free heap, built-in fonts"},
     {CALL(munmap), RENDERER | SYMBOLISER, .why = "malloc, documents, frame memory"},
 
     /* Threads and time. */

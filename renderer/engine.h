@@ -103,6 +103,9 @@ struct engine {
     /* Called from the session's other thread while a paint is under way: how far it is. The two numbers differ from the
      * last ones whenever the engine got on, so they are a heartbeat too; *ret_total 0 = not known. May be NULL. */
     void (*poll_progress)(struct engine_document *document, uint32_t *ret_done, uint32_t *ret_total);
+    /* Nothing was asked for a while: gives back memory that can be had again. What is painted afterwards is the same.
+     * May be NULL. */
+    void (*rest)(struct engine_document *document);
     /* A key or pointer event; true if the picture changed. May be NULL. */
     bool (*input)(struct engine_document *document, const Bulkhead__Input *input);
 };

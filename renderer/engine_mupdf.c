@@ -408,4 +408,5 @@ const struct engine engine_mupdf = {
     .paint = engine_mupdf_paint,
     .cancel = engine_mupdf_paint_cancel,
     .poll_progress = engine_mupdf_paint_poll,
+    .rest = engine_mupdf_context_rest,
 };

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "renderer/engine_mupdf_document.h"
@@ -15,6 +17,8 @@ enum {
     /* A broken document warns about every object; the first lines tell what there is to know. */
     MESSAGES_SHOWN = 24,
     MESSAGE_BYTES = 200,
+    /* Traditional and simplified Chinese, Japanese, Korean: fz_lookup_cjk_font()'s numbers. */
+    CJK_ORDERINGS = 4,
 };
 /* No machine has a terabyte for one object: a size like that is damage, and to be ignored as MuPDF ignores damage. */
 static const size_t ABSURD_BYTES = (size_t)1 << 40;
@@ -157,6 +161,31 @@ int engine_mupdf_context_warm_up(void)
         return -ENOMEM;
     paint_something(context);
     return 0;
+}
+
+/* A built-in font is a constant in the executable, never written to: its pages come back from the page cache when they
+ * are read again. */
+static void forget_font(const unsigned char *data, int size_bytes)
+{
+    uintptr_t page = (uintptr_t)getauxval(AT_PAGESZ);
+    uintptr_t start = ((uintptr_t)data + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)data + (uintptr_t)size_bytes) / page * page;
+    if (data && end > start)
+        madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+/* A page in Korean leaves 4.3 MB of font behind, and as much again in caches and free heap. */
+void engine_mupdf_context_rest(struct engine_document *document)
+{
+    fz_context *ctx = document->ctx;
+    fz_empty_store(ctx);
+    fz_purge_glyph_cache(ctx);
+    for (int ordering = 0; ordering < CJK_ORDERINGS; ordering++) {
+        int size_bytes = 0, subfont = 0;
+        const unsigned char *data = fz_lookup_cjk_font(ctx, ordering, &size_bytes, &subfont);
+        forget_font(data, size_bytes);
+    }
+    malloc_trim(0);
 }
 
 int engine_mupdf_context_attach(struct engine_document *document)

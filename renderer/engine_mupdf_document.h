@@ -62,6 +62,8 @@ int engine_mupdf_context_warm_up(void);
 int engine_mupdf_context_attach(struct engine_document *document);
 /* True with the error filled if an allocation was given up on since the last call. */
 bool engine_mupdf_context_is_short(struct engine_document *document, struct engine_error *error);
+/* The engine's rest(). */
+void engine_mupdf_context_rest(struct engine_document *document);
 
 /* engine_mupdf_paint.c */
 

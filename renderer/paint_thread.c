@@ -17,6 +17,8 @@ _Static_assert(ENGINE_DETAIL_BYTES <= (int)LIMIT_DETAIL_BYTES, "an engine's own 
 enum {
     /* MuPDF recurses with the nesting of a document. Touched lazily. */
     PAINT_STACK_BYTES = 8 * 1024 * 1024,
+    /* Nothing asked for so long: nobody is turning pages. */
+    REST_AFTER_MS = 1000,
 };
 
 struct paint_job *paint_job_create(unsigned type, uint64_t request_id)
@@ -123,6 +125,26 @@ static void paint_thread_wait_until(struct paint_thread *thread, uint64_t at_ns)
     pthread_cond_timedwait(&thread->changed, &thread->lock, &at);
 }
 
+static bool paint_thread_may_rest(const struct paint_thread *thread)
+{
+    return !thread->has_rested && thread->open.document && thread->open.engine->rest;
+}
+
+/* Waits a while; when nothing came, the engine gives back what it can. Caller holds the lock. */
+static void paint_thread_rest(struct paint_thread *thread)
+{
+    uint64_t at_ns = clock_now_ns() + REST_AFTER_MS * 1000000ull;
+
+    while (!thread->first_job && clock_now_ns() < at_ns)
+        paint_thread_wait_until(thread, at_ns);
+    if (thread->first_job)
+        return;
+    thread->has_rested = true;
+    paint_thread_unlock(thread);
+    thread->open.engine->rest(thread->open.document);
+    paint_thread_lock(thread);
+}
+
 /* Waits for what is next and begins it: a job, or NULL when the scene's next frame is due (or the scene cancelled). */
 static struct paint_job *paint_thread_next(struct paint_thread *thread)
 {
@@ -132,11 +154,15 @@ static struct paint_job *paint_thread_next(struct paint_thread *thread)
     for (;;) {
         if (thread->first_job) {
             job = paint_thread_take_job(thread);
+            thread->has_rested = false;
             paint_thread_begin(thread, job->request_id, job->is_cancelled, false);
             break;
         }
         if (!thread->scene.is_running) {
-            pthread_cond_wait(&thread->changed, &thread->lock);
+            if (paint_thread_may_rest(thread))
+                paint_thread_rest(thread);
+            else
+                pthread_cond_wait(&thread->changed, &thread->lock);
             continue;
         }
         if (thread->scene.is_cancelled || clock_now_ns() >= paint_thread_scene_due_ns(thread)) {

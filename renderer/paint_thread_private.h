@@ -69,6 +69,7 @@ struct paint_thread {
     bool has_view;
     uint64_t view_request_id;
     bool is_input_unpainted;
+    bool has_rested;         // since the last job
     bool does_damage_follow; // the broker has the frame that the engine's damage is relative to
     uint32_t sequence, skipped;
     uint64_t file_requests;

@@ -657,6 +657,35 @@ static void says_out_of_memory_instead_of_leaving_things_out(void **state)
     assert_int_equal(run_in_child(paint_with_little_memory, "huge.html"), 0);
 }
 
+static size_t resident_bytes(void)
+{
+    unsigned long size, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file && fscanf(file, "%lu %lu", &size, &resident) != 2)
+        resident = 0;
+    if (file)
+        fclose(file);
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void gives_memory_back_at_rest_and_paints_the_same_afterwards(void **state)
+{
+    enum { AT_LEAST_BYTES = 1024 * 1024 };
+    (void)state;
+    struct engine_driver driver;
+    open_sample(&driver, "korean.html");
+    struct engine_driver_picture before = paint_page(&driver, 0, 1);
+    size_t resident = resident_bytes();
+    engine_mupdf.rest(driver.document);
+    size_t rested = resident_bytes();
+    assert_true(rested + AT_LEAST_BYTES < resident);
+    struct engine_driver_picture after = paint_page(&driver, 0, 1);
+    assert_true(is_same_picture(&before, &after));
+    engine_driver_close(&driver);
+    free(before.pixels);
+    free(after.pixels);
+}
+
 /* Memory, and the message a doomed process leaves; errno for what glibc and MuPDF ask and do without. */
 static int shut_the_doors(void)
 {
@@ -690,6 +719,7 @@ static int paint_behind_shut_doors(const char *name)
     for (uint32_t page = 0; page < info.page_count; page++)
         if (engine_driver_paint(&driver, page, 1.5f, 1.5f, 0, &picture, &error) < 0)
             return 3;
+    engine_mupdf.rest(driver.document);
     engine_driver_close(&driver);
     return 0;
 }
@@ -755,6 +785,7 @@ int main(void)
         cmocka_unit_test(progress_grows_while_another_thread_looks),
         cmocka_unit_test(is_cancelled_in_the_middle_by_another_thread),
         cmocka_unit_test(says_out_of_memory_instead_of_leaving_things_out),
+        cmocka_unit_test(gives_memory_back_at_rest_and_paints_the_same_afterwards),
         cmocka_unit_test(needs_no_system_call_but_memory),
     };
     return cmocka_run_group_tests(tests, write_samples, remove_samples);
