@@ -150,7 +150,11 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # --- for developers -------------------------------------------------------------------------------------------------
-.PHONY: check-layers check-format format check-static fuzzers fuzz-smoke
+.PHONY: check-layers check-format format check-static check-policy fuzzers fuzz-smoke
+check-policy: all tests $(B)/tests/check-policy ## whether renderers may make the calls they need and no other (CORPUS=DIR)
+	@tests/support/check-policy $(B) $(or $(CORPUS),../shared/corpus)
+$(B)/tests/check-policy: $(B)/tests/support/check_policy_main.o $(LIB_SUPPORT) $(LIB_COMMON) $(LIB_PROTO)
+	$(call link,$^ $(LIBS_COMMON))
 check-layers: ## includes run proto <- common <- broker | renderer, and the last two never include each other
 	@! grep -nE '#include "(broker|renderer|demo|tests)/' common/*.[ch] || { echo 'common reaches upwards'; exit 1; }
 	@! grep -nE '#include "(renderer|demo|tests)/' broker/*.[ch] || { echo 'broker reaches sideways'; exit 1; }

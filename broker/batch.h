@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/encode_image.h"
+#include "broker/exit_advice.h"
 #include "broker/exit_codes.h"
 #include "broker/output_name.h"
 #include "broker/page_range.h"
@@ -76,6 +77,7 @@ struct batch_end {
     uint32_t page;
     char *backtrace; /* owned: a frame a line, escaped; NULL: none, or not waited for */
     char summary[256];
+    struct exit_advice advice;
 };
 
 struct batch_file {

@@ -145,6 +145,7 @@ void batch_file_note_end(struct batch *batch, struct batch_file *file, const str
         .page = page ? page->page : 0,
     };
     memcpy(end->summary, report->summary, sizeof(end->summary));
+    exit_advice_fill(&end->advice, report);
 }
 
 void batch_file_check_done(struct batch *batch, struct batch_file *file)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "broker/audit.h"
 #include "broker/cli.h"
 #include "broker/cli_sandbox.h"
 #include "broker/symbolise.h"
@@ -32,6 +33,8 @@ void batch_report_line(FILE *out, const struct batch_file *file)
     if (file->page_count > 1)
         fprintf(out, "; %zu of %zu pages were written", file->pages_written, file->page_count);
     print_way_out(out, &file->error);
+    for (size_t i = 0; i < file->end_count; i++)
+        exit_advice_print(out, "bulkhead: ", &file->ends[i].advice);
 }
 
 void batch_report_start_error(FILE *out, const struct batch_error *error)
@@ -103,6 +106,7 @@ static json_t *end_json(const struct batch_end *end)
                         end->violation == VIOLATION_NONE ? json_null() : json_string(violation_name(end->violation)));
     json_object_set_new(object, "oom_kill", end->oom == OOM_NONE ? json_null() : json_string(oom_kind_name(end->oom)));
     json_object_set_new(object, "backtrace", backtrace_json(end->backtrace));
+    json_object_set_new(object, "policy_advice", exit_advice_json(&end->advice));
     return object;
 }
 
@@ -167,9 +171,19 @@ json_t *batch_report_json(struct batch *batch, int exit_code, uint64_t elapsed_n
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, file_json(&files[i]));
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "version", BULKHEAD_VERSION, "exit", exit_code_json(exit_code),
-                     "error", error_json(batch_start_error(batch)), "sandbox", cli_sandbox_json(batch_broker(batch)),
-                     "elapsed_ms", milliseconds(elapsed_ns / 1000), "files", list);
+    const struct broker *broker = batch_broker(batch);
+    json_t *report = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "version", BULKHEAD_VERSION, "exit",
+                               exit_code_json(exit_code), "error", error_json(batch_start_error(batch)), "sandbox",
+                               cli_sandbox_json(broker), "elapsed_ms", milliseconds(elapsed_ns / 1000), "files", list);
+    if (broker_options(broker)->audit)
+        json_object_set_new(report, "audit", audit_json(broker_audit(broker)));
+    return report;
+}
+
+int batch_report_print_audit(struct batch *batch, FILE *out, int exit_code)
+{
+    audit_print(broker_audit(batch_broker(batch)), out);
+    return out == stdout ? cli_finish_stdout(exit_code) : exit_code;
 }
 
 json_t *batch_report_json_failed(const struct batch_error *error)

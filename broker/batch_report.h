@@ -14,6 +14,8 @@ void batch_report_start_error(FILE *out, const struct batch_error *error);
 
 /* The whole run as one object; NULL without memory. */
 json_t *batch_report_json(struct batch *batch, int exit_code, uint64_t elapsed_ns);
+/* The calls counted under audit, for people. Returns exit_code, or the code of a stdout that cannot be written. */
+int batch_report_print_audit(struct batch *batch, FILE *out, int exit_code);
 /* The object of a run that could not begin. */
 json_t *batch_report_json_failed(const struct batch_error *error);
 /* One line on stdout. Takes the object. Returns exit_code, or the code of a stdout that cannot be written. */

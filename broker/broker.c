@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/audit.h"
 #include "broker/broker_private.h"
 #include "broker/signals.h"
 #include "broker/symbolise.h"
@@ -34,6 +35,7 @@ struct broker {
     struct loop *loop;
     struct signals *signals;
     struct trace *trace;
+    struct audit *audit;
     struct loop_source *trace_timer;
     struct renderer_pool *pool;
     struct quarantine quarantine;
@@ -323,6 +325,16 @@ static int start_pool(struct broker *broker)
     return error;
 }
 
+/* Under `make check-policy` everything is audited, and every broker adds what it saw to one file. */
+static int start_audit(struct broker *broker)
+{
+    const char *log_path = secure_getenv("BULKHEAD_AUDIT_LOG");
+    if (!broker->options.audit && log_path == NULL)
+        return 0;
+    broker->audit = audit_create(log_path);
+    return broker->audit != NULL ? 0 : -ENOMEM;
+}
+
 int broker_create(const struct broker_options *options, const struct broker_listener *listener, void *userdata,
                   struct broker **ret_broker)
 {
@@ -349,6 +361,8 @@ int broker_create(const struct broker_options *options, const struct broker_list
     if (error == 0)
         error = start_trace(broker);
     if (error == 0)
+        error = start_audit(broker);
+    if (error == 0)
         make_cgroups(broker);
     if (error == 0)
         error = start_pool(broker);
@@ -370,6 +384,7 @@ void broker_destroy(struct broker *broker)
         free(autopsy);
     }
     renderer_pool_destroy(broker->pool);
+    audit_destroy(broker->audit);
     cgroup_destroy(broker->cgroup);
     loop_source_remove(&broker->trace_timer);
     int error = trace_close(broker->trace);
@@ -380,6 +395,11 @@ void broker_destroy(struct broker *broker)
         loop_destroy(broker->loop);
     counters_fini(&broker->past);
     free(broker);
+}
+
+struct audit *broker_audit(const struct broker *broker)
+{
+    return broker->audit;
 }
 
 struct loop *broker_loop(struct broker *broker)

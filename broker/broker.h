@@ -17,6 +17,7 @@
 
 struct broker;
 struct renderer;
+struct audit;
 struct trace;
 
 /* One bit for each LayerFact.Layer. */
@@ -50,6 +51,7 @@ struct broker_options {
     layer_set require;         /* refuse to start without these */
     layer_set without;         /* hidden, for tests: leave these out */
     bool allow_crash_tests;
+    bool audit;                  /* renderers count their system calls (broker_audit) */
     uint64_t memory_limit_bytes; /* a renderer's RLIMIT_DATA and memory.max; 0 = the policy's */
     unsigned spares;             /* prewarmed renderers kept waiting; default 1 */
     bool handle_signals;         /* signalfd for SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD */
@@ -75,6 +77,7 @@ int broker_create(const struct broker_options *options, const struct broker_list
 void broker_destroy(struct broker *broker);
 
 struct loop *broker_loop(struct broker *broker);
+struct audit *broker_audit(const struct broker *broker); /* borrowed; NULL: nothing is counted */
 const struct policy *broker_policy(const struct broker *broker);
 struct trace *broker_trace(struct broker *broker); /* NULL when not tracing */
 const struct broker_options *broker_options(const struct broker *broker);

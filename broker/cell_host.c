@@ -252,14 +252,15 @@ static int lift(int *fd)
     return 0;
 }
 
-static int spawn(const char *path, const struct broker_options *options, const struct zygote_fds *fds, pid_t *ret_pid)
+static int spawn(const char *path, const struct broker_options *options, bool audits, const struct zygote_fds *fds,
+                 pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
     char without[32];
     snprintf(without, sizeof without, "--without=%u", options->without);
-    char *argv[] = {(char *)"bulkhead-renderer", (char *)"--zygote", without, NULL};
+    char *argv[] = {(char *)"bulkhead-renderer", (char *)"--zygote", without, audits ? (char *)"--audit" : NULL, NULL};
     char *envp[] = {NULL};
     sigemptyset(&none);
     sigfillset(&all);
@@ -317,7 +318,7 @@ static int start(struct cell_host *cell, const char *path)
     pid_t pid = 0;
     int error = make_fds(&ours, &theirs);
     if (error == 0)
-        error = spawn(path, broker_options(cell->broker), &theirs, &pid);
+        error = spawn(path, broker_options(cell->broker), broker_audit(cell->broker) != NULL, &theirs, &pid);
     fd_close(&theirs.null);
     fd_close(&theirs.channel);
     fd_close(&theirs.stdout_write);

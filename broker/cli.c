@@ -90,6 +90,9 @@ int cli_common_option(struct cli_common *common, const char *command, int option
         return parse_memory(common, command, argument);
     case CLI_OPTION_TIMEOUT:
         return parse_timeout(common, command, argument);
+    case CLI_OPTION_AUDIT:
+        common->broker.audit = true;
+        return 0;
     case CLI_OPTION_JSON:
         common->json = true;
         return 0;

@@ -23,6 +23,7 @@ enum {
     CLI_OPTION_MEMORY,
     CLI_OPTION_TIMEOUT,
     CLI_OPTION_JSON,
+    CLI_OPTION_AUDIT, /* render and info only */
     CLI_OPTION_OWN = 0x200,
 };
 
@@ -38,6 +39,9 @@ enum {
     {"json", no_argument, NULL, CLI_OPTION_JSON},             \
     {"help", no_argument, NULL, 'h'}
 /* clang-format on */
+
+/* For commands that print an audit. */
+#define CLI_AUDIT_HELP "      --audit               count the system calls of the renderers, and print them; slow\n"
 
 /* The common options' part of a help text. */
 #define CLI_COMMON_HELP                                                                                                \

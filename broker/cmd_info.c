@@ -15,12 +15,14 @@ static const char help[] =
     "\n"
     "Says what each FILE is: format, title, pages, page size, and what it asked for. It is opened in\n"
     "a sandboxed renderer of its own; nothing is painted.\n"
-    "\n" CLI_DOCUMENT_HELP "      --json                a JSON object on standard output\n" CLI_COMMON_HELP "\n"
+    "\n" CLI_DOCUMENT_HELP
+    "      --json                a JSON object on standard output\n" CLI_AUDIT_HELP CLI_COMMON_HELP "\n"
     "FILE may be - for standard input or an about: page. See also: bulkhead help exit-codes.\n";
 
 static const struct option long_options[] = {
     CLI_COMMON_OPTIONS,
     CLI_DOCUMENT_OPTIONS,
+    {"audit", no_argument, NULL, CLI_OPTION_AUDIT},
     {NULL, 0, NULL, 0},
 };
 
@@ -161,6 +163,8 @@ static int run(const struct info_options *options)
         batch_report_start_error(stderr, batch_start_error(batch));
     if (options->common.json)
         code = batch_report_print_json(batch_report_json(batch, code, clock_now_ns() - start_ns), code);
+    else if (options->common.broker.audit)
+        code = batch_report_print_audit(batch, stdout, code);
     else
         code = cli_finish_stdout(code);
     batch_destroy(batch);

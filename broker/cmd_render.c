@@ -102,6 +102,8 @@ static int run(const struct render_options *options, struct render_view *view)
         print_summary(batch, elapsed_ns);
     if (options->common.json)
         code = batch_report_print_json(batch_report_json(batch, code, elapsed_ns), code);
+    else if (options->common.broker.audit)
+        code = batch_report_print_audit(batch, options->batch.to_stdout ? stderr : stdout, code);
     batch_destroy(batch);
     return code;
 }

@@ -29,7 +29,8 @@ static const char help[] =
     "      --png-level N         0 (fast) to 9 (small); default: zlib's\n" CLI_DOCUMENT_HELP
     "      --json                the results as a JSON object on standard output\n"
     "      --progress            say how far it is, also without a terminal\n"
-    "  -q, --quiet               no progress and no summary; errors and warnings only\n" CLI_COMMON_HELP "\n"
+    "  -q, --quiet               no progress and no summary; errors and warnings only\n" CLI_AUDIT_HELP CLI_COMMON_HELP
+    "\n"
     "FILE may be - for standard input or an about: page. See also: bulkhead help exit-codes.\n";
 
 enum {
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
     {"png-level", required_argument, NULL, OPTION_PNG_LEVEL},
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"quiet", no_argument, NULL, 'q'},
+    {"audit", no_argument, NULL, CLI_OPTION_AUDIT},
     {"crash-test", required_argument, NULL, OPTION_CRASH_TEST},
     {NULL, 0, NULL, 0},
 };

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "broker/audit.h"
 #include "broker/broker_private.h"
 #include "broker/inbound.h"
 #include "broker/renderer_private.h"
@@ -212,15 +213,18 @@ struct birth_fds {
 static int make_record(struct renderer *renderer, int *ret_fd)
 {
     _fd_cleanup_ int fd = memfd_create("bulkhead-crash-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || ftruncate(fd, CRASH_RECORD_BYTES) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+    struct audit *audit = broker_audit(renderer->broker);
+    off_t bytes = CRASH_RECORD_BYTES + (audit != NULL ? AUDIT_RECORD_BYTES : 0);
+    if (fd < 0 || ftruncate(fd, bytes) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
         return -errno;
     void *record = mmap(NULL, CRASH_RECORD_BYTES, PROT_READ, MAP_SHARED, fd, 0);
     if (record == MAP_FAILED)
         return -errno;
     renderer->record = record;
-    *ret_fd = fd_steal(&fd);
-    return 0;
+    int error = audit != NULL ? audit_watch(audit, fd) : 0;
+    if (error == 0)
+        *ret_fd = fd_steal(&fd);
+    return error;
 }
 
 static int make_pipe(int *ret_read, int *ret_write)

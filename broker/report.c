@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "broker/exit_advice.h"
 #include "broker/symbolise.h"
 #include "common/codec.h"
 #include "common/text.h"
@@ -180,7 +181,10 @@ char *report_end_text(const struct exit_report *report, const char *backtrace)
 
     if (!out)
         return NULL;
+    struct exit_advice advice;
     fprintf(out, "%s\n", report->summary);
+    exit_advice_fill(&advice, report);
+    exit_advice_print(out, "", &advice);
     report_print_kernel(out, report);
     if (report->has_record)
         report_print_claim(out, &report->record);

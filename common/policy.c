@@ -187,19 +187,54 @@ void policy_free(struct policy_program *program)
     free(program);
 }
 
-int policy_apply(const struct policy_program *program)
+/* `own` holds the program from `start` on; it is narrowed to this process and loaded. */
+static int load(const struct policy_program *program, struct sock_filter *own, size_t start)
 {
-    struct sock_filter own[PROGRAM_MAX];
-    struct sock_fprog loaded = {.len = (unsigned short)program->count, .filter = own};
+    struct sock_fprog loaded = {.len = (unsigned short)(start + program->count), .filter = own};
     long rc;
 
-    memcpy(own, program->instructions, program->count * sizeof(own[0]));
+    memcpy(own + start, program->instructions, program->count * sizeof(own[0]));
     if (program->own_pid_index != 0)
-        own[program->own_pid_index].k = (unsigned)getpid();
+        own[start + program->own_pid_index].k = (unsigned)getpid();
     rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &loaded);
     if (rc > 0) /* the id of a thread that has a filter of its own */
         return -ESRCH;
     return rc < 0 ? -errno : 0;
+}
+
+int policy_apply(const struct policy_program *program)
+{
+    struct sock_filter own[PROGRAM_MAX];
+
+    return load(program, own, 0);
+}
+
+#if defined(__x86_64__)
+enum { OWN_ARCH = AUDIT_ARCH_X86_64 };
+#elif defined(__aarch64__)
+enum { OWN_ARCH = AUDIT_ARCH_AARCH64 };
+#endif
+
+int policy_apply_audited(const struct policy_program *program, uint64_t gate)
+{
+    enum { ADDRESS = offsetof(struct seccomp_data, instruction_pointer) };
+    const struct sock_filter front[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)OWN_ARCH, 0, 8), /* else the program's */
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigreturn, 4, 0),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ADDRESS), /* both machines are little-endian */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)gate, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ADDRESS + 4),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(gate >> 32), 2, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+    };
+    enum { FRONT = sizeof(front) / sizeof(front[0]) };
+    struct sock_filter own[FRONT + PROGRAM_MAX];
+
+    memcpy(own, front, sizeof(front));
+    return load(program, own, FRONT);
 }
 
 #ifdef BULKHEAD_SANITIZED

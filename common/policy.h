@@ -32,6 +32,10 @@ const struct sock_filter *policy_instructions(const struct policy_program *progr
 /* Loads it for all threads of this process, narrowed to this process's own pid. 0 or -errno. Irrevocable. */
 int policy_apply(const struct policy_program *program);
 
+/* The same for an audit: from everywhere but behind `gate` (the address after the instruction that calls), a call of
+ * this machine traps unseen by the policy; only rt_sigreturn runs. A foreign ABI is the policy's business at once. */
+int policy_apply_audited(const struct policy_program *program, uint64_t gate);
+
 /* What is in force in this process, found by asking: a call whose answer only this filter gives. One line into out; 0,
  * or -EPERM if the filter does not answer. POLICY_RENDERER only. */
 int policy_probe(const struct policy_program *program, char *out, size_t out_bytes);

@@ -69,7 +69,7 @@ const char *policy_advice_opens(const char *call)
                 return families[i].opens;
         }
     }
-    return "nobody has looked at what this call opens: read its manual page first";
+    return "opens what nobody has looked at: read its manual page first";
 }
 
 /* The arguments by which the table tells this call's rows apart, for any role: those matter. */

@@ -58,10 +58,13 @@ const struct policy_row *policy_find(enum policy_role role, int number, const ui
     return NULL;
 }
 
-static bool stood_before(size_t index, enum policy_role role)
+/* Counted already, or allowed with other arguments and so none of the refused. */
+static bool is_counted_elsewhere(size_t index, enum policy_role role)
 {
-    for (size_t i = 0; i < index; i++) {
-        if (policy_rows[i].number == policy_rows[index].number && policy_row_is_for(&policy_rows[i], role))
+    for (size_t i = 0; i < policy_row_count; i++) {
+        const struct policy_row *row = &policy_rows[i];
+        bool counts = i < index || (policy_rows[index].error != 0 && row->error == 0);
+        if (i != index && counts && row->number == policy_rows[index].number && policy_row_is_for(row, role))
             return true;
     }
     return false;
@@ -73,7 +76,7 @@ size_t policy_count_calls(enum policy_role role, bool refused)
 
     for (size_t i = 0; i < policy_row_count; i++) {
         const struct policy_row *row = &policy_rows[i];
-        if (policy_row_is_for(row, role) && (row->error != 0) == refused && !stood_before(i, role))
+        if (policy_row_is_for(row, role) && (row->error != 0) == refused && !is_counted_elsewhere(i, role))
             count++;
     }
     return count;

@@ -71,7 +71,8 @@ void policy_row_describe(const struct policy_row *row, char *out, size_t out_byt
 /* The row that decides about this call, or NULL. */
 const struct policy_row *policy_find(enum policy_role role, int number, const uint64_t arguments[6], uint64_t own_pid);
 
-/* How many different calls of this machine the role may make, or, refused, tries in vain and lives. */
+/* How many different calls of this machine the role may make, or, refused, tries in vain and lives whatever the
+ * arguments. */
 size_t policy_count_calls(enum policy_role role, bool refused);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "common/codec.h"
 #include "common/policy.h"
+#include "renderer/audit.h"
 #include "renderer/cell_layers.h"
 
 void cell_fact_set(struct cell_facts *facts, Bulkhead__LayerFact__Layer layer, int error, const char *format, ...)
@@ -130,8 +131,12 @@ void cell_close(const struct cell_config *config, struct cell_facts *facts)
 
     if (!wants(config, LAYER(SECCOMP)))
         return;
-    int rc = config->policy ? policy_apply(config->policy) : -EINVAL;
+    int rc = config->policy == NULL ? -EINVAL
+             : config->audit        ? policy_apply_audited(config->policy, audit_gate_address())
+                                    : policy_apply(config->policy);
     if (rc == 0)
         rc = policy_probe(config->policy, evidence, sizeof(evidence));
-    cell_fact_set(facts, LAYER(SECCOMP), -rc, "%s", evidence);
+    if (config->audit)
+        audit_reset();
+    cell_fact_set(facts, LAYER(SECCOMP), -rc, "%s%s", evidence, config->audit ? "; audit" : "");
 }

@@ -33,6 +33,7 @@ struct policy_program;
 struct cell_config {
     uint32_t without;                    /* bit per layer: leave out (tests of degradation) */
     uint64_t memory_limit_bytes;         /* RLIMIT_DATA; 0 = none */
+    bool audit;                          /* count system calls (audit.h) */
     const struct policy_program *policy; /* for cell_close(): the seccomp program (policy.h), borrowed */
 };
 

@@ -32,6 +32,8 @@
 #include "to_broker.pb-c.h"
 
 enum { EXIT_OUT_OF_MEMORY = 86, HINT_BYTES = 64, CODE_RANGES = 32, HANDLER_STACK_BYTES = 16 * 1024 };
+/* A sample is asked for while a call is audited, and its handler's calls are audited in turn. */
+enum { NESTED_SIGNALS = 5 };
 
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
 enum { FATAL_SIGNALS = sizeof(fatal_signals) / sizeof(fatal_signals[0]) };
@@ -210,15 +212,21 @@ static void end_with(int number)
     sigprocmask(SIG_UNBLOCK, &one, NULL);
 }
 
-static void on_fatal_signal(int number, siginfo_t *info, void *context)
+void crash_handler_report(const siginfo_t *info, const void *context)
 {
     /* SIGSYS from kill(2) is a signal like any other. */
-    bool is_violation = number == SIGSYS && info->si_code == 1 /* SYS_SECCOMP */;
-    int saved_errno = errno;
+    bool is_violation = info->si_signo == SIGSYS && info->si_code == 1 /* SYS_SECCOMP */;
 
     begin();
-    fill(is_violation ? CRASH_SYSCALL : CRASH_SIGNAL, number, info, context, 0);
+    fill(is_violation ? CRASH_SYSCALL : CRASH_SIGNAL, info->si_signo, info, context, 0);
     send_hint();
+}
+
+static void on_fatal_signal(int number, siginfo_t *info, void *context)
+{
+    int saved_errno = errno;
+
+    crash_handler_report(info, context);
     if (!will_happen_again(number, info))
         end_with(number);
     errno = saved_errno;
@@ -288,6 +296,20 @@ void crash_handler_prepare(void)
     pack_hint();
 }
 
+int crash_handler_let_pass(int number)
+{
+    for (int i = 0; i <= FATAL_SIGNALS; i++) {
+        int handled = i < FATAL_SIGNALS ? fatal_signals[i] : SIGUSR2;
+        struct sigaction action;
+        if (sigaction(handled, NULL, &action) < 0)
+            return -errno;
+        sigdelset(&action.sa_mask, number);
+        if (sigaction(handled, &action, NULL) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 int crash_handler_install(int record_fd, int hint_fd)
 {
     _fd_cleanup_ int fd = record_fd;
@@ -339,7 +361,7 @@ static struct range find_thread_stack(void)
 static int set_alternate_stack(void)
 {
     size_t page = (size_t)getauxval(AT_PAGESZ), needed = (size_t)getauxval(AT_MINSIGSTKSZ);
-    size_t size = ((needed ? needed : MINSIGSTKSZ) + HANDLER_STACK_BYTES + page - 1) / page * page;
+    size_t size = (NESTED_SIGNALS * (needed ? needed : MINSIGSTKSZ) + HANDLER_STACK_BYTES + page - 1) / page * page;
     char *memory = mmap(NULL, page + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     stack_t alternate = {.ss_sp = memory + page, .ss_size = size};
 

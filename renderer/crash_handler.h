@@ -7,6 +7,7 @@
 #ifndef BULKHEAD_CRASH_HANDLER_H
 #define BULKHEAD_CRASH_HANDLER_H
 
+#include <signal.h>
 #include <stdint.h>
 
 /* What every renderer needs and a fork inherits: where code lies, and the hint's bytes. For the zygote, so that no
@@ -16,6 +17,12 @@ void crash_handler_prepare(void);
 /* Maps the record (takes record_fd) and installs the handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP,
  * SIGSYS and, for stack samples, SIGUSR2. hint_fd: the channel's socket, borrowed; -1 for no hint. 0 or -errno. */
 int crash_handler_install(int record_fd, int hint_fd);
+
+/* Fills the record and sends the hint for a signal that somebody else handles, and returns. */
+void crash_handler_report(const siginfo_t *info, const void *context);
+
+/* The handlers leave this signal unblocked while they run. 0 or -errno. */
+int crash_handler_let_pass(int number);
 
 /* Gives the calling thread its alternate stack, unless it has (or, being the first of a fork, inherited) one; unblocks
  * the fatal signals. SIGUSR2 is left unblocked only when takes_samples: the kernel then delivers the broker's request

@@ -1,6 +1,6 @@
 /* main.c - bulkhead-renderer: started by the broker, never by hand.
  *
- *     bulkhead-renderer --zygote [--without=LAYERS] [--memory=BYTES]
+ *     bulkhead-renderer --zygote [--audit] [--without=LAYERS] [--memory=BYTES]
  */
 #include <errno.h>
 #include <stdio.h>
@@ -45,6 +45,8 @@ static int parse(int argc, char **argv, struct cell_config *config, bool *ret_zy
         const char *argument = argv[i];
         if (strcmp(argument, "--zygote") == 0)
             *ret_zygote = true;
+        else if (strcmp(argument, "--audit") == 0)
+            config->audit = true;
         else if (strncmp(argument, without, sizeof(without) - 1) == 0 &&
                  parse_number(argument + sizeof(without) - 1, UINT32_MAX, &number) == 0)
             config->without = (uint32_t)number;

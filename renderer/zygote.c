@@ -18,6 +18,7 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/policy.h"
+#include "renderer/audit.h"
 #include "renderer/clone_sibling.h"
 #include "renderer/crash_handler.h"
 #include "renderer/engine.h"
@@ -97,6 +98,7 @@ static void rehearse_close(struct zygote *zygote)
     child = fork();
     if (child == 0) {
         const int keep[] = {0, 1, 2};
+        zygote->cell.audit = false; /* it needs a handler, and somewhere to count */
         int rc = cell_limit(&zygote->cell, keep, 3, shared);
         cell_close(&zygote->cell, shared);
         _exit(rc < 0);
@@ -153,14 +155,17 @@ static void join_cgroup(int *procs_fd)
 
 /* Puts the renderer's fds where the zygote's were, so that nothing of the zygote's stays: its channel is replaced by
  * the renderer's own. Takes all fds. */
-static int settle_fds(int fds[FORK_FDS])
+static int settle_fds(bool audits, int fds[FORK_FDS])
 {
+    _fd_cleanup_ int audited = audits ? fcntl(fds[FORK_RECORD], F_DUPFD_CLOEXEC, 0) : -1;
     int rc = 0;
 
     if (dup2(fds[FORK_STDOUT], STDOUT_FILENO) < 0 || dup2(fds[FORK_STDERR], STDERR_FILENO) < 0)
         rc = -errno;
     if (rc == 0)
         rc = crash_handler_install(fd_steal(&fds[FORK_RECORD]), ZYGOTE_CHANNEL_FD);
+    if (rc == 0 && audits)
+        rc = audit_install(audited);
     fd_close_many(fds, FORK_FDS);
     return rc;
 }
@@ -188,7 +193,7 @@ static int start_session(struct zygote *zygote, uint32_t id, uint64_t memory_lim
     if (rc == 0)
         rc = session_create(ZYGOTE_CHANNEL_FD, id, ret_session);
     take_name(id);
-    int settled = settle_fds(fds);
+    int settled = settle_fds(zygote->cell.audit, fds);
     if (rc != 0 || settled != 0)
         return rc != 0 ? rc : settled;
     if (memory_limit_bytes != 0)

@@ -82,6 +82,61 @@ static void every_end_is_told_by_its_name_and_code(void **state)
     }
 }
 
+static void a_refused_call_comes_with_the_row_that_would_allow_it(void **state)
+{
+    struct process_result result;
+    char out[SCRATCH_PATH];
+    json_error_t error;
+    RUN(&result, NULL, "bulkhead", "render", document_path("sample.pdf"), "-o", scratch_path(state, "%d.png", out),
+        "--pages", "1", "--crash-test", "forbidden-syscall", "--json");
+    json_t *root = json_loads(result.out, 0, &error);
+    json_t *file = json_array_get(json_object_get(root, "files"), 0);
+    json_t *advice = json_object_get(json_object_get(file, "end"), "policy_advice");
+    assert_string_equal(json_string_value(json_object_get(advice, "add")), "{CALL(socket), RENDERER, .why = \"WHY\"},");
+    assert_string_equal(json_string_value(json_object_get(advice, "to")), "common/policy_table.c");
+    assert_non_null(strstr(json_string_value(json_object_get(advice, "opens")), "network namespace"));
+    assert_non_null(strstr(result.err, "to allow it, add to common/policy_table.c: {CALL(socket), RENDERER,"));
+    assert_non_null(strstr(result.err, "\nbulkhead: that lets it make sockets; "));
+    json_decref(root);
+    process_result_free(&result);
+}
+
+static json_int_t audited(json_t *root, const char *call)
+{
+    json_t *calls = json_object_get(json_object_get(root, "audit"), "calls"), *row;
+    json_int_t count = 0;
+    size_t i;
+    json_array_foreach(calls, i, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "call")), call) == 0)
+            count += json_integer_value(json_object_get(row, "count"));
+    }
+    return count;
+}
+
+static void an_audit_counts_what_was_called_allowed_or_not(void **state)
+{
+    struct process_result result;
+    char out[SCRATCH_PATH];
+    json_error_t error;
+    RUN(&result, NULL, "bulkhead", "render", document_path("sample.pdf"), "-o", scratch_path(state, "%d.png", out),
+        "--pages", "1", "--crash-test", "forbidden-syscall", "--json", "--audit");
+    json_t *root = json_loads(result.out, 0, &error);
+    assert_int_equal(result.exit_code, EXIT_CODE_SANDBOX_VIOLATION);
+    assert_int_equal(audited(root, "socket"), 1);
+    assert_true(audited(root, "recvmsg") > 0 && audited(root, "sendmsg") > 0 && audited(root, "mmap") > 0);
+    json_decref(root);
+    process_result_free(&result);
+    RUN(&result, NULL, "bulkhead", "info", document_path("sample.pdf"), "--audit");
+    assert_int_equal(result.exit_code, EXIT_CODE_OK);
+    assert_non_null(strstr(result.out, "System calls of 1 renderer, counted by itself:"));
+    assert_non_null(strstr(result.out, "recvmsg          runs        any\n"));
+    process_result_free(&result);
+    RUN(&result, NULL, "bulkhead", "info", document_path("sample.pdf"), "--json");
+    assert_null(strstr(result.out, "\"audit\""));
+    process_result_free(&result);
+}
+
 static void a_time_limit_is_kept_and_named(void **state)
 {
     struct process_result result;
@@ -273,6 +328,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
     const struct CMUnitTest tests[] = {
         TEST(every_end_is_told_by_its_name_and_code),
+        TEST(a_refused_call_comes_with_the_row_that_would_allow_it),
+        TEST(an_audit_counts_what_was_called_allowed_or_not),
         TEST(a_time_limit_is_kept_and_named),
         TEST(a_real_document_that_loops_for_ever_is_ended_too),
         TEST(a_crash_stops_no_neighbour),

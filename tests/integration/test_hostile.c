@@ -285,7 +285,7 @@ static void one_that_will_not_go_is_made_to(void **state)
     siege_until(&field->siege, &tab.has_info, "stays");
     pid_t pid = tab_pid(tab.tab);
     siege_tab_close(&tab);
-    for (int i = 0; i < 200 && kill(pid, 0) == 0; i++)
+    for (int i = 0; i < 2000 && kill(pid, 0) == 0; i++)
         siege_run(&field->siege, 10);
     assert_int_equal(kill(pid, 0), -1);
 }

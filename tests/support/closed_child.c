@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -13,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker/audit.h"
 #include "common/policy.h"
+#include "renderer/audit.h"
 #include "renderer/crash_handler.h"
 
 enum { DEADLINE_MS = 20000, EXIT_SETUP_FAILED = 99 };
@@ -38,6 +41,26 @@ static void *run_in_thread(void *userdata)
     _exit(inside->function(&inside->facts, inside->argument)); /* the policy knows no end of a thread */
 }
 
+static int close_policy(const struct inside *inside, const struct policy_program *policy)
+{
+    if ((inside->flags & CLOSED_CHILD_AUDIT) == 0)
+        return policy_apply(policy);
+    int rc = audit_install(inside->facts.record_fd);
+    return rc < 0 ? rc : policy_apply_audited(policy, audit_gate_address());
+}
+
+/* What was counted, for the test and, if it asks so, for the log of all audits. */
+static void take_counts(int flags, int record_fd, struct closed_child *child)
+{
+    struct audit *audit = flags & CLOSED_CHILD_LOG ? audit_create(getenv("BULKHEAD_AUDIT_LOG")) : NULL;
+
+    if (flags & CLOSED_CHILD_AUDIT)
+        (void)!pread(record_fd, &child->counts, sizeof(child->counts), AUDIT_RECORD_OFFSET);
+    if (audit != NULL)
+        audit_watch(audit, record_fd);
+    audit_destroy(audit);
+}
+
 static void __attribute__((noreturn))
 live(struct inside *inside, const struct policy_program *policy, int record_fd, int hint_fd)
 {
@@ -56,7 +79,7 @@ live(struct inside *inside, const struct policy_program *policy, int record_fd, 
         pthread_create(&thread, NULL, run_in_thread, inside);
         pthread_barrier_wait(&inside->ready);
     }
-    if (policy != NULL && policy_apply(policy) < 0)
+    if (policy != NULL && close_policy(inside, policy) < 0)
         _exit(EXIT_SETUP_FAILED);
     if (!threaded)
         _exit(inside->function(&inside->facts, inside->argument));
@@ -85,7 +108,8 @@ void closed_child_run(int flags, closed_child_fn function, void *argument, struc
     int record_fd = memfd_create("crash-record", MFD_CLOEXEC), hints[2];
 
     memset(ret_child, 0, sizeof(*ret_child));
-    if (ftruncate(record_fd, CRASH_RECORD_BYTES) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, hints) < 0 ||
+    if (ftruncate(record_fd, CRASH_RECORD_BYTES + AUDIT_RECORD_BYTES) < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET, 0, hints) < 0 ||
         ((flags & CLOSED_CHILD_POLICY) && policy_compile(POLICY_RENDERER, &policy) < 0))
         return;
     inside.facts.record_fd = record_fd;
@@ -97,6 +121,7 @@ void closed_child_run(int flags, closed_child_fn function, void *argument, struc
     ret_child->has_record =
         pread(record_fd, &ret_child->record, sizeof(ret_child->record), 0) == sizeof(ret_child->record) &&
         crash_record_validate(&ret_child->record);
+    take_counts(flags, record_fd, ret_child);
     ssize_t hint = recv(hints[0], ret_child->hint, sizeof(ret_child->hint), MSG_DONTWAIT);
     ret_child->hint_bytes = hint > 0 ? (size_t)hint : 0;
     close(hints[0]);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "common/audit_record.h"
 #include "common/crash_record.h"
 
 enum {
@@ -14,6 +15,8 @@ enum {
     CLOSED_CHILD_SECOND_THREAD = 2,  /* run the function in a thread that was made before the policy was loaded */
     CLOSED_CHILD_NO_THREAD_INIT = 4, /* that thread without crash_handler_thread_init() */
     CLOSED_CHILD_STACK_SAMPLES = 8,  /* the thread that runs the function takes SIGUSR2 */
+    CLOSED_CHILD_AUDIT = 16,         /* with the policy: under audit */
+    CLOSED_CHILD_LOG = 32,           /* and what it needed is told to `make check-policy` */
 };
 
 struct closed_child {
@@ -22,6 +25,7 @@ struct closed_child {
     bool timed_out;
     bool has_record; /* `record` is a validated copy */
     struct crash_record record;
+    struct audit_record counts; /* CLOSED_CHILD_AUDIT */
     size_t hint_bytes;
     unsigned char hint[256]; /* the packet that came through the channel's socket */
 };

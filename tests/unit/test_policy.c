@@ -178,7 +178,7 @@ static int allocate_lock_and_tell_time(const struct closed_child_inside *inside,
         return 3;
     if (syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now) < 0 || ppoll(NULL, 0, &moment, NULL) != 0)
         return 4;
-    if (write(STDOUT_FILENO, "", 0) < 0 || syscall(SYS_tgkill, getpid(), gettid(), 0) < 0)
+    if (write(STDERR_FILENO, "", 0) < 0 || syscall(SYS_tgkill, getpid(), gettid(), 0) < 0)
         return 5;
     return 0;
 }
