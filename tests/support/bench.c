@@ -89,12 +89,14 @@ static void on_cell_failed(struct broker *broker, int error, const char *why, vo
     fail(why);
 }
 
-struct broker *bench_broker(unsigned spares)
+static struct broker *make_broker(unsigned spares, layer_set without)
 {
     static const struct broker_listener listener = {.cell_ready = on_cell_ready, .cell_failed = on_cell_failed};
     static bool is_ready;
-    const struct broker_options options = {
-        .allow_crash_tests = true, .spares = spares, .renderer_path = bench_program("bulkhead-renderer")};
+    const struct broker_options options = {.allow_crash_tests = true,
+                                           .spares = spares,
+                                           .without = without,
+                                           .renderer_path = bench_program("bulkhead-renderer")};
     struct broker *broker;
     is_ready = spares == 0; /* without a spare nobody says hello until a tab asks */
     log_set_level(LOG_NONE);
@@ -102,8 +104,19 @@ struct broker *bench_broker(unsigned spares)
     if (error < 0)
         fail(strerror(-error));
     bench_until(broker, &is_ready, 10000, "the cell was not ready in 10 s");
+    return broker;
+}
+
+struct broker *bench_broker(unsigned spares)
+{
+    struct broker *broker = make_broker(spares, 0);
     bench_for(broker, 50);
     return broker;
+}
+
+struct broker *bench_broker_without(layer_set without)
+{
+    return make_broker(0, without);
 }
 
 void bench_until(struct broker *broker, const bool *flag, int timeout_ms, const char *what)

@@ -33,6 +33,8 @@ double bench_now_ms(void);
 
 /* A broker with `spares`, ready; crash tests allowed; ends the program with a message if it cannot be had. */
 struct broker *bench_broker(unsigned spares);
+/* The same without spares and without these layers. */
+struct broker *bench_broker_without(layer_set without);
 /* Runs the loop until *flag is true; ends the program after timeout_ms ("what" says what did not happen). */
 void bench_until(struct broker *broker, const bool *flag, int timeout_ms, const char *what);
 /* Runs the loop for so long. */

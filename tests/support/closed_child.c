@@ -108,7 +108,7 @@ void closed_child_run(int flags, closed_child_fn function, void *argument, struc
     int record_fd = memfd_create("crash-record", MFD_CLOEXEC), hints[2];
 
     memset(ret_child, 0, sizeof(*ret_child));
-    if (ftruncate(record_fd, CRASH_RECORD_BYTES + AUDIT_RECORD_BYTES) < 0 ||
+    if (ftruncate(record_fd, CRASH_RECORD_BYTES + (flags & CLOSED_CHILD_AUDIT ? AUDIT_RECORD_BYTES : 0)) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET, 0, hints) < 0 ||
         ((flags & CLOSED_CHILD_POLICY) && policy_compile(POLICY_RENDERER, &policy) < 0))
         return;
