@@ -69,6 +69,7 @@ PROTO_H := $(PROTO_C:.c=.h)
 COMMON_C := $(wildcard common/*.c)
 BROKER_C := $(filter-out broker/main.c,$(wildcard broker/*.c))
 RENDERER_C := $(filter-out renderer/main.c,$(wildcard renderer/*.c))
+ATTACK_C := $(wildcard renderer/attack/*.c)
 DEMO_C := $(wildcard demo/*.c)
 LAB_C := $(wildcard demo/lab/*.c demo/lab/mechanisms/*.c)
 SUPPORT_C := $(filter-out %_main.c,$(wildcard tests/support/*.c))
@@ -82,10 +83,12 @@ LIB_PROTO := $(B)/libproto.a
 LIB_COMMON := $(B)/libcommon.a
 LIB_BROKER := $(B)/libbroker.a
 LIB_RENDERER := $(B)/librenderer.a
+LIB_ATTACK := $(B)/libattack.a
 LIB_SUPPORT := $(B)/libsupport.a
 
 BULKHEAD := $(B)/bulkhead
 RENDERER := $(B)/bulkhead-renderer
+ATTACKER := $(B)/bulkhead-attacker
 DEMO := $(if $(DEMO_C),$(B)/bulkhead-demo)
 LAB := $(B)/bulkhead-lab
 UNIT := $(UNIT_C:tests/%.c=$(B)/tests/%)
@@ -96,7 +99,7 @@ FUZZERS := $(FUZZ_C:tests/%.c=$(B)/tests/%)
 REPLAYS := $(FUZZ_C:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
 
 .PHONY: all
-all: $(BULKHEAD) $(RENDERER) $(DEMO) $(LAB) ## build the programs
+all: $(BULKHEAD) $(RENDERER) $(ATTACKER) $(DEMO) $(LAB) ## build the programs
 .PHONY: FORCE
 FORCE:
 
@@ -135,11 +138,13 @@ install: all ## install below PREFIX (/usr/local), DESTDIR honoured
 	install -d $(BINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5
 	install -m 755 $(BULKHEAD) $(BINDIR)/bulkhead
 	install -m 755 $(RENDERER) $(LIBEXECDIR)/bulkhead-renderer
+	install -m 755 $(ATTACKER) $(LIBEXECDIR)/bulkhead-attacker
 	$(if $(MAN1),install -m 644 $(MAN1) $(MANDIR)/man1/)
 	$(if $(MAN5),install -m 644 $(MAN5) $(MANDIR)/man5/)
 
 uninstall: ## remove what install put there
-	rm -f $(BINDIR)/bulkhead $(LIBEXECDIR)/bulkhead-renderer $(addprefix $(MANDIR)/man1/,$(notdir $(MAN1))) \
+	rm -f $(BINDIR)/bulkhead $(LIBEXECDIR)/bulkhead-renderer $(LIBEXECDIR)/bulkhead-attacker \
+		$(addprefix $(MANDIR)/man1/,$(notdir $(MAN1))) \
 		$(addprefix $(MANDIR)/man5/,$(notdir $(MAN5)))
 	-@rmdir $(LIBEXECDIR) 2>/dev/null || true
 
@@ -158,17 +163,18 @@ $(B)/tests/check-policy: $(B)/tests/support/check_policy_main.o $(LIB_SUPPORT) $
 check-layers: ## includes run proto <- common <- broker | renderer, and the last two never include each other
 	@! grep -nE '#include "(broker|renderer|demo|tests)/' common/*.[ch] || { echo 'common reaches upwards'; exit 1; }
 	@! grep -nE '#include "(renderer|demo|tests)/' broker/*.[ch] || { echo 'broker reaches sideways'; exit 1; }
-	@! grep -nE '#include "(broker|demo|tests)/' renderer/*.[ch] || { echo 'renderer reaches sideways'; exit 1; }
+	@! grep -nE '#include "(broker|demo|tests)/' renderer/*.[ch] renderer/attack/*.[ch] || { echo 'renderer reaches sideways'; exit 1; }
+	@! grep -nE '#include "renderer/attack/' renderer/*.[ch] || { echo 'the renderer reaches for the attacker'; exit 1; }
 	@! grep -nE 'mupdf/' common/*.[ch] broker/*.[ch] demo/*.[ch] || { echo 'MuPDF outside the renderer'; exit 1; }
 	@echo 'layers hold'
 
-SOURCES := $(wildcard common/*.[ch] broker/*.[ch] renderer/*.[ch] demo/*.[ch] demo/lab/*.[ch] demo/lab/*/*.[ch] tests/*/*.[ch])
+SOURCES := $(wildcard common/*.[ch] broker/*.[ch] renderer/*.[ch] renderer/attack/*.[ch] demo/*.[ch] demo/lab/*.[ch] demo/lab/*/*.[ch] tests/*/*.[ch])
 check-format: ## whether clang-format would change anything
 	clang-format --dry-run -Werror $(SOURCES)
 format: ## let clang-format change it
 	clang-format -i $(SOURCES)
 
-LINTED := $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(DEMO_C) $(LAB_C)
+LINTED := $(COMMON_C) $(BROKER_C) broker/main.c $(RENDERER_C) renderer/main.c $(ATTACK_C) $(DEMO_C) $(LAB_C)
 check-static: compile_commands.json ## clang-tidy and cppcheck
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 		--suppress=missingIncludeSystem --suppressions-list=.cppcheck-suppressions -D_GNU_SOURCE \
@@ -232,6 +238,7 @@ $(LIB_PROTO): $(PROTO_C:.c=.o)
 $(LIB_COMMON): $(call objects,$(COMMON_C))
 $(LIB_BROKER): $(call objects,$(BROKER_C))
 $(LIB_RENDERER): $(call objects,$(RENDERER_C))
+$(LIB_ATTACK): $(call objects,$(filter-out renderer/attack/attack_engine.c,$(ATTACK_C)))
 $(LIB_SUPPORT): $(call objects,$(SUPPORT_C))
 $(B)/lib%.a:
 	@rm -f $@
@@ -246,6 +253,10 @@ $(BULKHEAD): $(B)/broker/main.o $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 $(RENDERER): $(B)/renderer/main.o $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_RENDERER))
 
+# The same renderer with one engine more; its list of engines comes before the archive that has the ordinary one.
+$(ATTACKER): $(B)/renderer/main.o $(B)/renderer/attack/attack_engine.o $(LIB_ATTACK) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
+	$(call link,$^ $(LIBS_RENDERER))
+
 $(B)/bulkhead-demo: $(call objects,$(DEMO_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
 
@@ -255,14 +266,14 @@ $(LAB): $(call objects,$(LAB_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON) $(LIBS_LAB))
 
 # A unit test may reach into one side; the archives hand over only what it names.
-$(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
+$(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
 
 # Plays the kernel's part in a tree of cgroups (tests/support/fake_cgroup.h).
 $(B)/tests/unit/test_cgroup: private LDFLAGS_ALL += -Wl,--wrap=openat,--wrap=mkdirat,--wrap=unlinkat,--wrap=write
 
 # Plays zygote and renderers without a cell, for tests that attack the broker from below.
-$(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
+$(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_COMMON))
 
 # The broker's inbound path is fuzzed in one process: a cell without a zygote, and errands that nobody runs,

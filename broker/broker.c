@@ -351,6 +351,9 @@ int broker_create(const struct broker_options *options, const struct broker_list
     for (unsigned i = 0; i < LAYERS; i++)
         broker->layers[i].layer = i;
     policy_init_defaults(&broker->policy);
+    if (options->policy != NULL)
+        broker->policy = *options->policy;
+    broker->options.policy = NULL;
     int error = options->policy_path == NULL ? 0 : policy_load(&broker->policy, options->policy_path, why, sizeof why);
     if (error < 0)
         log_peer(LOG_ERROR, why, strlen(why), "policy=refused");

@@ -45,11 +45,12 @@ struct layer_status {
 };
 
 struct broker_options {
-    const char *renderer_path; /* NULL: $BULKHEAD_RENDERER, else beside this executable, else libexec */
-    const char *trace_path;    /* NULL = no trace */
-    const char *policy_path;   /* NULL = built-in defaults */
-    layer_set require;         /* refuse to start without these */
-    layer_set without;         /* hidden, for tests: leave these out */
+    const char *renderer_path;   /* NULL: $BULKHEAD_RENDERER, else beside this executable, else libexec */
+    const char *trace_path;      /* NULL = no trace */
+    const char *policy_path;     /* NULL = built-in defaults */
+    const struct policy *policy; /* in place of those defaults; NULL = none; borrowed for broker_create() */
+    layer_set require;           /* refuse to start without these */
+    layer_set without;           /* hidden, for tests: leave these out */
     bool allow_crash_tests;
     bool audit;                  /* renderers count their system calls (broker_audit) */
     uint64_t memory_limit_bytes; /* a renderer's RLIMIT_DATA and memory.max; 0 = the policy's */

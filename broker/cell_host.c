@@ -42,23 +42,27 @@ struct cell_host {
 
 char *cell_host_find_renderer(const char *given)
 {
-    /* In the build directory, and below any PREFIX or DESTDIR: an installation may be moved. */
-    static const char *const from_here[] = {"bulkhead-renderer", "../libexec/bulkhead/bulkhead-renderer"};
-    char path[4096];
     if (given == NULL)
         given = getenv("BULKHEAD_RENDERER");
     if (given != NULL && given[0] != '\0')
         return strdup(given);
+    return cell_host_find_program("bulkhead-renderer");
+}
+
+char *cell_host_find_program(const char *name)
+{
+    /* In the build directory, and below any PREFIX or DESTDIR: an installation may be moved. */
+    static const char *const from_here[] = {"", "../libexec/bulkhead/"};
+    char path[4096];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 64);
     char *slash = length > 0 ? memrchr(path, '/', (size_t)length) : NULL;
     for (size_t i = 0; slash != NULL && i < sizeof from_here / sizeof from_here[0]; i++) {
-        snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "%s", from_here[i]);
+        snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "%s%s", from_here[i], name);
         if (access(path, X_OK) == 0)
             return strdup(path);
     }
-    if (access(BULKHEAD_LIBEXEC "/bulkhead-renderer", X_OK) == 0)
-        return strdup(BULKHEAD_LIBEXEC "/bulkhead-renderer");
-    return NULL;
+    snprintf(path, sizeof path, "%s/%s", BULKHEAD_LIBEXEC, name);
+    return access(path, X_OK) == 0 ? strdup(path) : NULL;
 }
 
 /* Told at most twice: that it broke, and that nobody is left in it. */

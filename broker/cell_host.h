@@ -61,5 +61,7 @@ void cell_host_check_exit(struct cell_host *cell);
 /* Finds the renderer executable: `given`, $BULKHEAD_RENDERER, beside this executable, in libexec beside its bin, in the
  * libexec it was built for. Owned, or NULL. */
 char *cell_host_find_renderer(const char *given);
+/* Another program of ours, in the same places. Owned, or NULL. */
+char *cell_host_find_program(const char *name);
 
 #endif

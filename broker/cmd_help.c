@@ -18,6 +18,7 @@ static const char overview[] =
     "  render FILE...   paint pages to PNG, PPM or raw files, or into a pipe\n"
     "  info FILE...     format, title, pages and page size\n"
     "  open FILE...     look at documents in this terminal, one tab each\n"
+    "  attack [NAME...] attack its own renderers, from inside, and say what came of it\n"
     "  help TOPIC       a command's options, or: exit-codes, layers, policy, syscalls\n"
     "  version          the version\n"
     "\n"
@@ -92,8 +93,13 @@ int cmd_help(int argc, char **argv)
         int (*command)(int, char **);
         int (*print)(void);
     } topics[] = {
-        {"render", cmd_render, NULL},           {"info", cmd_info, NULL},       {"open", cmd_open, NULL},
-        {"exit-codes", NULL, print_exit_codes}, {"layers", NULL, print_layers}, {"policy", NULL, print_policy},
+        {"render", cmd_render, NULL},
+        {"info", cmd_info, NULL},
+        {"open", cmd_open, NULL},
+        {"attack", cmd_attack, NULL},
+        {"exit-codes", NULL, print_exit_codes},
+        {"layers", NULL, print_layers},
+        {"policy", NULL, print_policy},
         {"syscalls", NULL, print_syscalls},
     };
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {

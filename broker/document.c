@@ -222,6 +222,22 @@ enum document_problem document_open(const char *location, struct document **ret_
     return DOCUMENT_OK;
 }
 
+struct document *document_open_attack(const char *name)
+{
+    struct document *document = calloc(1, sizeof *document);
+    if (document == NULL)
+        return NULL;
+    document->references = 1;
+    document->fd = document->directory_fd = -1;
+    if (asprintf(&document->location, "attack:%s", name) < 0) {
+        free(document);
+        return NULL;
+    }
+    open_about(document, document->location);
+    set_name(document, document->location);
+    return document;
+}
+
 struct document *document_ref(struct document *document)
 {
     document->references++;

@@ -37,6 +37,8 @@ struct document_grant {
  * the caller; else the problem, and errno. Does not block on FIFOs. Standard input is waited for, until a blocked
  * SIGINT or SIGTERM is pending: then errno is EINTR. */
 enum document_problem document_open(const char *location, struct document **ret_document);
+/* "attack:NAME", which no command line leads to and only bulkhead-attacker understands. NULL without memory. */
+struct document *document_open_attack(const char *name);
 struct document *document_ref(struct document *document);
 void document_unref(struct document *document); /* takes NULL */
 

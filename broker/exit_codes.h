@@ -51,6 +51,8 @@ enum exit_code {
     EXIT_CODE_LAYER_MISSING = 50,
     EXIT_CODE_NO_RENDERER = 51,
 
+    EXIT_CODE_NOT_HELD = 60,
+
     EXIT_CODE_INTERNAL = 70,
     EXIT_CODE_SIGNAL = 128, /* + the signal's number */
 };

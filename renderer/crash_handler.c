@@ -55,6 +55,11 @@ static struct {
     _Atomic(const char *) step;
 } handler = {.hint_fd = -1};
 
+struct crash_record *crash_handler_record(void)
+{
+    return handler.record;
+}
+
 /* The calling thread's own stack. Zero for a thread without crash_handler_thread_init(): nothing is copied then. */
 static __thread struct range stack;
 

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdint.h>
 
+struct crash_record;
+
 /* What every renderer needs and a fork inherits: where code lies, and the hint's bytes. For the zygote, so that no
  * renderer does it again; without it crash_handler_install() does. */
 void crash_handler_prepare(void);
@@ -28,6 +30,9 @@ int crash_handler_let_pass(int number);
  * the fatal signals. SIGUSR2 is left unblocked only when takes_samples: the kernel then delivers the broker's request
  * for a stack to that thread. 0 or -errno. */
 int crash_handler_thread_init(int takes_samples);
+
+/* The record, where anything in this process could write; NULL before crash_handler_install(). For the attack suite. */
+struct crash_record *crash_handler_record(void);
 
 /* The step the engine is at; a string literal (the pointer is kept). */
 void crash_handler_step(const char *literal);

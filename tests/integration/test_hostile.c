@@ -60,6 +60,17 @@ static const struct expectation {
     BAD("truncated-frame", TRUNCATED_FRAME),
     BAD("no-message", NO_MESSAGE),
     BAD("unknown-field", UNKNOWN_FIELD),
+    BAD("truncated-field", TRUNCATED_FIELD),
+    BAD("unknown-type", UNKNOWN_FIELD),
+    BAD("doubled-field", DUPLICATE_FIELD),
+    BAD("two-messages", DUPLICATE_FIELD),
+    BAD("wrong-wire-type", WRONG_WIRE_TYPE),
+    BAD("unknown-enum", UNKNOWN_ENUM),
+    BAD("overlong-number", BAD_NUMBER),
+    BAD("stride-lie", UNKNOWN_FIELD),
+    BAD("area-lie", UNKNOWN_FIELD),
+    BAD("many-elements", TOO_MANY_ELEMENTS),
+    BAD("deep-nesting", WRONG_WIRE_TYPE),
     BAD("exits-in-mid-message", TRUNCATED_FRAME),
     BAD("page-other", BAD_PAGE),
     BAD("page-beyond", BAD_PAGE),
@@ -325,7 +336,7 @@ static void fds_pushed_at_the_broker_never_arrive(void **state)
     siege_attack(&field->siege, "about:pushes-fds", &dropped);
     siege_until(&field->siege, &dropped.has_ended, "pushes-fds");
     if (is_known)
-        assert_int_equal(refused.end.wait_status, HOSTILE_KERNEL_REFUSED);
+        assert_int_equal(refused.end.wait_status, ATTACKER_KERNEL_REFUSED);
     else
         assert_int_equal(refused.end.violation, VIOLATION_UNEXPECTED_FDS);
     siege_tab_close(&refused);

@@ -83,7 +83,7 @@ static void a_stranger_named_by_the_zygote_lives_on(void **state)
         if (stranger == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             setpgid(0, 0);
-            hostile_sleep();
+            attacker_sleep();
         }
         setpgid(stranger, stranger);
         siege_open(&siege, vices[i], NULL, NULL);

@@ -12,21 +12,15 @@
 #include "common/clock.h"
 #include "common/fd.h"
 
-void hostile_sleep(void)
+void hostile_init(struct attacker *self, int fd)
 {
-    for (;;)
-        pause();
-}
-
-void hostile_init(struct hostile *self, int fd)
-{
-    *self = (struct hostile){.fd = fd};
+    *self = (struct attacker){.fd = fd};
     alarm(HOSTILE_LIFE_S);
     if (channel_create(fd, CHANNEL_RENDERER, NULL, &self->channel) < 0)
         _exit(70);
 }
 
-struct channel_message *hostile_hear(struct hostile *self, int timeout_ms)
+struct channel_message *hostile_hear(struct attacker *self, int timeout_ms)
 {
     static struct channel_message message;
     uint64_t deadline = clock_now_ms() + (uint64_t)(timeout_ms < 0 ? HOSTILE_LIFE_S * 1000 : timeout_ms);
@@ -44,121 +38,7 @@ struct channel_message *hostile_hear(struct hostile *self, int timeout_ms)
     }
 }
 
-bool hostile_send(struct hostile *self, const void *data, size_t size_bytes)
-{
-    ssize_t sent;
-    struct pollfd poll_fd = {.fd = self->fd, .events = POLLOUT};
-    for (int tries = 0; tries < 20; tries++) {
-        sent = send(self->fd, data, size_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent >= 0 || errno != EAGAIN)
-            return sent >= 0;
-        poll(&poll_fd, 1, 100);
-    }
-    return false;
-}
-
-bool hostile_say(struct hostile *self, Bulkhead__ToBroker *envelope)
-{
-    static uint8_t packet[CHANNEL_PACKET_BYTES * 2];
-    if (envelope->sent_ns == 0)
-        envelope->sent_ns = clock_now_ns();
-    uint32_t size = (uint32_t)bulkhead__to_broker__get_packed_size(envelope);
-    if (size + 4 > sizeof packet)
-        _exit(71);
-    memcpy(packet, &size, 4);
-    bulkhead__to_broker__pack(envelope, packet + 4);
-    return hostile_send(self, packet, size + 4);
-}
-
-void hostile_say_hello(struct hostile *self, uint32_t version, uint32_t id, int32_t init_pid)
-{
-    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
-    Bulkhead__Hello hello = BULKHEAD__HELLO__INIT;
-    hello.protocol_version = version;
-    hello.renderer_id = id;
-    hello.init_pid = init_pid;
-    hello.engine_version = codec_bytes("hostile\033[31m", 12);
-    /* It claims what is not its own to say. */
-    Bulkhead__LayerFact fact = BULKHEAD__LAYER_FACT__INIT, *facts[] = {&fact};
-    fact.layer = BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS;
-    fact.in_force = true;
-    fact.evidence = codec_bytes("believe me", 10);
-    hello.layers = facts;
-    hello.n_layers = 1;
-    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_HELLO;
-    envelope.hello = &hello;
-    hostile_say(self, &envelope);
-}
-
-void hostile_say_info(struct hostile *self, uint64_t request_id, uint32_t pages, const char *title, size_t title_bytes)
-{
-    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
-    Bulkhead__DocumentInfo info = BULKHEAD__DOCUMENT_INFO__INIT;
-    info.format = codec_bytes("hostile", 7);
-    info.page_count = pages;
-    info.title = codec_bytes(title, title_bytes);
-    info.page_width_pt = info.page_height_pt = 16;
-    envelope.request_id = request_id;
-    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_DOCUMENT_INFO;
-    envelope.document_info = &info;
-    hostile_say(self, &envelope);
-}
-
-void hostile_say_page(struct hostile *self, uint64_t request_id, uint32_t page, float width_pt)
-{
-    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
-    Bulkhead__PageInfo info = BULKHEAD__PAGE_INFO__INIT;
-    info.page = page;
-    info.x1_pt = width_pt;
-    info.y1_pt = 16;
-    envelope.request_id = request_id;
-    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_PAGE_INFO;
-    envelope.page_info = &info;
-    hostile_say(self, &envelope);
-}
-
-void hostile_say_pong(struct hostile *self, uint64_t request_id)
-{
-    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
-    Bulkhead__Pong pong = BULKHEAD__PONG__INIT;
-    envelope.request_id = request_id;
-    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_PONG;
-    envelope.pong = &pong;
-    hostile_say(self, &envelope);
-}
-
-bool hostile_say_log(struct hostile *self, const void *text, size_t text_bytes)
-{
-    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
-    Bulkhead__Log log = BULKHEAD__LOG__INIT;
-    log.level = BULKHEAD__LOG__LEVEL__WARNING;
-    log.text = codec_bytes(text, text_bytes);
-    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_LOG;
-    envelope.log = &log;
-    return hostile_say(self, &envelope);
-}
-
-Bulkhead__FrameReady hostile_frame(struct hostile *self, uint32_t buffer)
-{
-    Bulkhead__FrameReady ready = BULKHEAD__FRAME_READY__INIT;
-    ready.generation = self->generation;
-    ready.buffer = buffer;
-    ready.sequence = ++self->sequence;
-    ready.page = self->page;
-    self->busy |= 1u << buffer;
-    return ready;
-}
-
-void hostile_say_frame(struct hostile *self, uint64_t request_id, Bulkhead__FrameReady *ready)
-{
-    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
-    envelope.request_id = request_id;
-    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_FRAME_READY;
-    envelope.frame_ready = ready;
-    hostile_say(self, &envelope);
-}
-
-static void paint(struct hostile *self)
+static void paint(struct attacker *self)
 {
     uint32_t buffer = 0;
     while (buffer < self->geometry.buffer_count && (self->busy & 1u << buffer) != 0)
@@ -167,28 +47,28 @@ static void paint(struct hostile *self)
         return;
     memset(self->memory + frame_buffer_offset(&self->geometry, buffer), (int)self->sequence,
            (size_t)self->geometry.stride_bytes * self->geometry.height_px);
-    Bulkhead__FrameReady ready = hostile_frame(self, buffer);
-    hostile_say_frame(self, self->paint_id, &ready);
+    Bulkhead__FrameReady ready = attacker_frame(self, buffer);
+    attacker_say_frame(self, self->paint_id, &ready);
 }
 
-static const struct hostile_attack *find_attack(const struct hostile *self, enum hostile_moment moment)
+static const struct attack *find_attack(const struct attacker *self, enum attack_moment moment)
 {
-    const struct hostile_attack *const tables[] = {hostile_talk_attacks, hostile_frame_attacks, hostile_life_attacks};
+    const struct attack *const tables[] = {attack_talk, attack_frames, attack_life, hostile_life_attacks};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-        for (const struct hostile_attack *attack = tables[i]; attack->name != NULL; attack++)
+        for (const struct attack *attack = tables[i]; attack->name != NULL; attack++)
             if (attack->moment == moment && strcmp(attack->name, self->attack) == 0)
                 return attack;
     return NULL;
 }
 
 /* Whether the honest behaviour is to follow. */
-static bool attack(struct hostile *self, enum hostile_moment moment)
+static bool attack(struct attacker *self, enum attack_moment moment)
 {
-    const struct hostile_attack *found = find_attack(self, moment);
+    const struct attack *found = find_attack(self, moment);
     return found == NULL || found->run(self);
 }
 
-static void on_navigate(struct hostile *self, struct channel_message *message)
+static void on_navigate(struct attacker *self, struct channel_message *message)
 {
     const Bulkhead__Navigate *order = message->to_renderer->navigate;
     static const char scheme[] = "about:";
@@ -209,13 +89,13 @@ static void on_navigate(struct hostile *self, struct channel_message *message)
     memcpy(self->attack, name, length);
     self->attack[length] = '\0';
     self->navigate_id = message->to_renderer->request_id;
-    if (!attack(self, HOSTILE_AT_NAVIGATE))
+    if (!attack(self, ATTACK_AT_NAVIGATE))
         return;
-    hostile_say_info(self, self->navigate_id, HOSTILE_PAGES, self->attack, length);
-    attack(self, HOSTILE_WHEN_LIVE);
+    attacker_say_info(self, self->navigate_id, ATTACKER_PAGES, self->attack, length);
+    attack(self, ATTACK_WHEN_LIVE);
 }
 
-static void on_resize(struct hostile *self, struct channel_message *message)
+static void on_resize(struct attacker *self, struct channel_message *message)
 {
     const Bulkhead__Resize *order = message->to_renderer->resize;
     _fd_cleanup_ int fd = channel_message_take_fd(message, 0);
@@ -230,16 +110,16 @@ static void on_resize(struct hostile *self, struct channel_message *message)
     self->busy = 0;
 }
 
-static void on_paint(struct hostile *self, const Bulkhead__ToRenderer *envelope)
+static void on_paint(struct attacker *self, const Bulkhead__ToRenderer *envelope)
 {
     self->paint_id = envelope->request_id;
     self->page = envelope->paint->page;
     self->frames_per_second = envelope->paint->frames_per_second;
-    if (attack(self, HOSTILE_AT_PAINT))
+    if (attack(self, ATTACK_AT_PAINT))
         paint(self);
 }
 
-static void obey(struct hostile *self, struct channel_message *message)
+static void obey(struct attacker *self, struct channel_message *message)
 {
     const Bulkhead__ToRenderer *envelope = message->to_renderer;
     switch (envelope->message_case) {
@@ -249,8 +129,8 @@ static void obey(struct hostile *self, struct channel_message *message)
     case BULKHEAD__TO_RENDERER__MESSAGE_MEASURE:
         self->measure_id = envelope->request_id;
         self->page = envelope->measure->page;
-        if (attack(self, HOSTILE_AT_MEASURE))
-            hostile_say_page(self, envelope->request_id, envelope->measure->page, 16);
+        if (attack(self, ATTACK_AT_MEASURE))
+            attacker_say_page(self, envelope->request_id, envelope->measure->page, 16);
         break;
     case BULKHEAD__TO_RENDERER__MESSAGE_RESIZE:
         on_resize(self, message);
@@ -263,7 +143,7 @@ static void obey(struct hostile *self, struct channel_message *message)
             self->busy &= ~(1u << envelope->release_buffer->buffer);
         break;
     case BULKHEAD__TO_RENDERER__MESSAGE_PING:
-        hostile_say_pong(self, envelope->request_id);
+        attacker_say_pong(self, envelope->request_id);
         break;
     case BULKHEAD__TO_RENDERER__MESSAGE_SHUTDOWN:
         _exit(0);
@@ -272,7 +152,7 @@ static void obey(struct hostile *self, struct channel_message *message)
     }
 }
 
-void hostile_live(struct hostile *self)
+void hostile_live(struct attacker *self)
 {
     for (;;) {
         struct channel_message *message =

@@ -11,14 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/channel.h"
-#include "common/crash_record.h"
-#include "common/frame_layout.h"
+#include "renderer/attack/attacker.h"
 
 enum {
     HOSTILE_LIFE_S = 60,
-    HOSTILE_PAGES = 8,
-    HOSTILE_KERNEL_REFUSED = 42, /* exit status: the kernel did not let it push fds */
 };
 
 /* What the zygote itself does wrong; travels in the high byte of --without, which the cell has no layer for. */
@@ -58,54 +54,15 @@ enum hostile_zygote {
 };
 enum { HOSTILE_ZYGOTE_SHIFT = 24 };
 
-struct hostile {
-    int fd; // of `channel`
-    struct channel *channel;
-    struct crash_record *record;
-    uint32_t id;
-    uint64_t navigate_id, measure_id, paint_id;
-    char attack[64];
-    /* frames */
-    struct frame_geometry geometry;
-    uint8_t *memory;
-    uint32_t generation, sequence, page, frames_per_second;
-    uint32_t busy; // one bit for each buffer the broker has
-};
-
-enum hostile_moment { HOSTILE_AT_NAVIGATE, HOSTILE_WHEN_LIVE, HOSTILE_AT_MEASURE, HOSTILE_AT_PAINT };
-
-struct hostile_attack {
-    const char *name;
-    enum hostile_moment moment;
-    /* Does it. True when the honest behaviour of that moment is to follow. */
-    bool (*run)(struct hostile *self);
-};
-
-/* Each ends with a NULL name. */
-extern const struct hostile_attack hostile_talk_attacks[], hostile_frame_attacks[], hostile_life_attacks[];
+/* Ends with a NULL name. Beside those in renderer/attack/. */
+extern const struct attack hostile_life_attacks[];
 
 /* Takes fd. */
-void hostile_init(struct hostile *self, int fd);
+void hostile_init(struct attacker *self, int fd);
 /* A renderer's life after its hello. Never returns. */
-void hostile_live(struct hostile *self) __attribute__((noreturn));
+void hostile_live(struct attacker *self) __attribute__((noreturn));
 
 /* The next message, or NULL when nothing came for timeout_ms (-1: for ever). Ends the process with the channel. */
-struct channel_message *hostile_hear(struct hostile *self, int timeout_ms);
-
-/* Packs and sends it alone in a packet; sent_ns is filled in unless it is set. False if the socket takes no more. */
-bool hostile_say(struct hostile *self, Bulkhead__ToBroker *envelope);
-void hostile_say_hello(struct hostile *self, uint32_t version, uint32_t id, int32_t init_pid);
-void hostile_say_info(struct hostile *self, uint64_t request_id, uint32_t pages, const char *title, size_t title_bytes);
-void hostile_say_page(struct hostile *self, uint64_t request_id, uint32_t page, float width_pt);
-void hostile_say_pong(struct hostile *self, uint64_t request_id);
-bool hostile_say_log(struct hostile *self, const void *text, size_t text_bytes);
-/* A frame of the buffer and everything else as it ought to be. */
-Bulkhead__FrameReady hostile_frame(struct hostile *self, uint32_t buffer);
-void hostile_say_frame(struct hostile *self, uint64_t request_id, Bulkhead__FrameReady *ready);
-/* Any bytes as one packet. */
-bool hostile_send(struct hostile *self, const void *data, size_t size_bytes);
-
-/* Sleeps until it is killed. */
-void hostile_sleep(void) __attribute__((noreturn));
+struct channel_message *hostile_hear(struct attacker *self, int timeout_ms);
 
 #endif

@@ -1,4 +1,5 @@
-/* Misbehaviour in living and dying: floods, files, output, forged last words, silence. */
+/* Misbehaviour that takes a renderer without a cell: its own way with signals, with the channel, with its end. */
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -6,52 +7,13 @@
 
 #include "tests/support/hostile.h"
 
-enum { FLOOD_MESSAGES = 200 * 1000, JUNK_BYTES = 2 * 1000 * 1000 };
-
-static bool flood(struct hostile *self)
+static bool stops_reading(struct attacker *self)
 {
-    for (int i = 0; i < FLOOD_MESSAGES && hostile_say_log(self, "x", 1); i++)
-        ;
-    return false;
+    attacker_say_info(self, self->navigate_id, ATTACKER_PAGES, "", 0);
+    attacker_sleep();
 }
 
-/* What a burst looks like when its writer dies right behind it: no flood, for nobody is left to go on. */
-static bool burst_and_exit(struct hostile *self)
-{
-    for (int i = 0; i < 2500; i++)
-        hostile_say_log(self, "last words", 10);
-    _exit(9);
-}
-
-static bool log_flood(struct hostile *self)
-{
-    char text[LIMIT_LOG_TEXT_BYTES];
-    memset(text, 033, sizeof text);
-    for (int i = 0; i < 500; i++)
-        hostile_say_log(self, text, sizeof text);
-    return true;
-}
-
-static bool junk_on_stdio(struct hostile *self)
-{
-    (void)self;
-    char junk[4096];
-    uint32_t state = 1;
-    for (size_t i = 0; i < sizeof junk; i++)
-        junk[i] = (char)((state = state * 1664525 + 1013904223) >> 24);
-    for (int i = 0; i < JUNK_BYTES / (int)sizeof junk; i++)
-        if (write(i % 2 ? STDOUT_FILENO : STDERR_FILENO, junk, sizeof junk) < 0)
-            break;
-    return true;
-}
-
-static bool stops_reading(struct hostile *self)
-{
-    hostile_say_info(self, self->navigate_id, HOSTILE_PAGES, "", 0);
-    hostile_sleep();
-}
-
-static void ask_for(struct hostile *self, const void *path, size_t path_bytes)
+static void ask_for(struct attacker *self, const void *path, size_t path_bytes)
 {
     static uint64_t id;
     Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
@@ -60,21 +22,21 @@ static void ask_for(struct hostile *self, const void *path, size_t path_bytes)
     envelope.request_id = ++id;
     envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_OPEN_FILE;
     envelope.open_file = &order;
-    hostile_say(self, &envelope);
+    attacker_say(self, &envelope);
 }
 
-static void hear_answer(struct hostile *self)
+static void hear_answer(struct attacker *self)
 {
     for (int i = 0; i < 100; i++) {
         struct channel_message *message = hostile_hear(self, 2000);
         if (message == NULL || message->to_renderer->message_case == BULKHEAD__TO_RENDERER__MESSAGE_OPEN_FILE_REPLY)
             return;
         if (message->to_renderer->message_case == BULKHEAD__TO_RENDERER__MESSAGE_PING)
-            hostile_say_pong(self, message->to_renderer->request_id);
+            attacker_say_pong(self, message->to_renderer->request_id);
     }
 }
 
-static bool asks_beyond(struct hostile *self)
+static bool asks_beyond(struct attacker *self)
 {
     static const struct {
         const char *path;
@@ -102,7 +64,7 @@ static bool asks_beyond(struct hostile *self)
     return true;
 }
 
-static bool asks_too_long(struct hostile *self)
+static bool asks_too_long(struct attacker *self)
 {
     char path[LIMIT_PATH_BYTES + 1];
     memset(path, 'a', sizeof path);
@@ -110,7 +72,7 @@ static bool asks_too_long(struct hostile *self)
     return false;
 }
 
-static bool asks_often(struct hostile *self)
+static bool asks_often(struct attacker *self)
 {
     for (int i = 0; i < 1500; i++) {
         ask_for(self, "neighbour", 9);
@@ -119,23 +81,11 @@ static bool asks_often(struct hostile *self)
     return true;
 }
 
-static bool asks_and_leaves_it(struct hostile *self)
+static bool asks_and_leaves_it(struct attacker *self)
 {
     for (int i = 0; i < 250; i++)
         ask_for(self, "neighbour", 9);
-    hostile_sleep();
-}
-
-static bool exits_0(struct hostile *self)
-{
-    (void)self;
-    _exit(0);
-}
-
-static bool exits_86(struct hostile *self)
-{
-    (void)self;
-    _exit(86);
+    attacker_sleep();
 }
 
 static void die_of(int number)
@@ -145,40 +95,23 @@ static void die_of(int number)
     _exit(1);
 }
 
-static struct crash_record *forge(struct hostile *self, enum crash_kind kind, int number)
+static bool record_absurd(struct attacker *self)
 {
-    struct crash_record *record = self->record;
-    record->version = CRASH_RECORD_VERSION;
-    record->kind = kind;
-    record->signal = number;
-    record->magic = CRASH_RECORD_MAGIC;
-    return record;
-}
-
-static bool exits_86_forged(struct hostile *self)
-{
-    forge(self, CRASH_OUT_OF_MEMORY, 0)->requested_bytes = UINT64_MAX;
-    memset(self->record->note, 033, sizeof self->record->note);
-    _exit(86);
-}
-
-static bool record_absurd(struct hostile *self)
-{
-    forge(self, CRASH_SIGNAL, SIGSEGV)->frame_count = 1u << 31;
+    attacker_forge(self, CRASH_SIGNAL, SIGSEGV)->frame_count = 1u << 31;
     die_of(SIGSEGV);
     return false;
 }
 
-static bool record_other_signal(struct hostile *self)
+static bool record_other_signal(struct attacker *self)
 {
-    forge(self, CRASH_SIGNAL, SIGFPE)->fault_address = 0xdead;
+    attacker_forge(self, CRASH_SIGNAL, SIGFPE)->fault_address = 0xdead;
     die_of(SIGSEGV);
     return false;
 }
 
-static bool record_syscall(struct hostile *self)
+static bool record_syscall(struct attacker *self)
 {
-    struct crash_record *record = forge(self, CRASH_SYSCALL, SIGSYS);
+    struct crash_record *record = attacker_forge(self, CRASH_SYSCALL, SIGSYS);
     record->syscall_number = INT32_MIN;
     record->syscall_arch = UINT32_MAX;
     memset(record->syscall_arguments, 0xff, sizeof record->syscall_arguments);
@@ -186,9 +119,9 @@ static bool record_syscall(struct hostile *self)
     return false;
 }
 
-static bool record_wild_frames(struct hostile *self)
+static bool record_wild_frames(struct attacker *self)
 {
-    struct crash_record *record = forge(self, CRASH_SIGNAL, SIGSEGV);
+    struct crash_record *record = attacker_forge(self, CRASH_SIGNAL, SIGSEGV);
     record->frame_count = CRASH_FRAMES;
     record->register_count = CRASH_REGISTERS;
     record->code_count = CRASH_CODE_BYTES;
@@ -203,86 +136,93 @@ static bool record_wild_frames(struct hostile *self)
     return false;
 }
 
-static bool record_then_exit(struct hostile *self)
-{
-    forge(self, CRASH_SIGNAL, SIGSEGV);
-    _exit(0);
-}
-
-static bool dies_of_sigterm(struct hostile *self)
+static bool dies_of_sigterm(struct attacker *self)
 {
     (void)self;
     die_of(SIGTERM);
     return false;
 }
 
-static bool stops_itself(struct hostile *self)
+static bool stops_itself(struct attacker *self)
 {
     (void)self;
     raise(SIGSTOP);
-    hostile_sleep();
+    attacker_sleep();
 }
 
-static bool sleeps(struct hostile *self)
+static bool sleeps(struct attacker *self)
 {
     (void)self;
-    hostile_sleep();
+    attacker_sleep();
 }
 
-static bool closes_channel(struct hostile *self)
+static bool closes_channel(struct attacker *self)
 {
     close(self->fd);
-    hostile_sleep();
+    attacker_sleep();
 }
 
-static bool shuts_its_mouth(struct hostile *self)
+static bool shuts_its_mouth(struct attacker *self)
 {
     shutdown(self->fd, SHUT_WR);
-    hostile_sleep();
+    attacker_sleep();
 }
 
-static bool shuts_its_ears(struct hostile *self)
+static bool shuts_its_ears(struct attacker *self)
 {
     shutdown(self->fd, SHUT_RD);
-    hostile_sleep();
+    attacker_sleep();
 }
 
 /* Deaf to the request to go. */
-static bool stays(struct hostile *self)
+static bool stays(struct attacker *self)
 {
-    hostile_say_info(self, self->navigate_id, HOSTILE_PAGES, "", 0);
+    attacker_say_info(self, self->navigate_id, ATTACKER_PAGES, "", 0);
     for (;;) {
         struct channel_message *message = hostile_hear(self, -1);
         if (message != NULL && message->to_renderer->message_case == BULKHEAD__TO_RENDERER__MESSAGE_PING)
-            hostile_say_pong(self, message->to_renderer->request_id);
+            attacker_say_pong(self, message->to_renderer->request_id);
     }
     return false;
 }
 
-const struct hostile_attack hostile_life_attacks[] = {
-    {"flood", HOSTILE_AT_NAVIGATE, flood},
-    {"burst-and-exit", HOSTILE_AT_NAVIGATE, burst_and_exit},
-    {"log-flood", HOSTILE_AT_NAVIGATE, log_flood},
-    {"junk-on-stdio", HOSTILE_AT_NAVIGATE, junk_on_stdio},
-    {"stops-reading", HOSTILE_AT_NAVIGATE, stops_reading},
-    {"asks-beyond", HOSTILE_AT_NAVIGATE, asks_beyond},
-    {"asks-too-long", HOSTILE_AT_NAVIGATE, asks_too_long},
-    {"asks-often", HOSTILE_AT_NAVIGATE, asks_often},
-    {"asks-and-leaves-it", HOSTILE_AT_NAVIGATE, asks_and_leaves_it},
-    {"exits-0", HOSTILE_AT_NAVIGATE, exits_0},
-    {"exits-86", HOSTILE_AT_NAVIGATE, exits_86},
-    {"exits-86-forged", HOSTILE_AT_NAVIGATE, exits_86_forged},
-    {"record-absurd", HOSTILE_AT_NAVIGATE, record_absurd},
-    {"record-other-signal", HOSTILE_AT_NAVIGATE, record_other_signal},
-    {"record-syscall", HOSTILE_AT_NAVIGATE, record_syscall},
-    {"record-wild-frames", HOSTILE_AT_NAVIGATE, record_wild_frames},
-    {"record-then-exit", HOSTILE_AT_NAVIGATE, record_then_exit},
-    {"dies-of-sigterm", HOSTILE_AT_NAVIGATE, dies_of_sigterm},
-    {"stops-itself", HOSTILE_AT_NAVIGATE, stops_itself},
-    {"sleeps", HOSTILE_AT_NAVIGATE, sleeps},
-    {"closes-channel", HOSTILE_AT_NAVIGATE, closes_channel},
-    {"shuts-its-mouth", HOSTILE_AT_NAVIGATE, shuts_its_mouth},
-    {"shuts-its-ears", HOSTILE_AT_NAVIGATE, shuts_its_ears},
-    {"stays", HOSTILE_AT_NAVIGATE, stays},
+static bool pushes_fds(struct attacker *self)
+{
+    int result = attacker_push_fds(self, STDERR_FILENO, 3);
+    if (result < 0)
+        _exit(result == -EPERM ? ATTACKER_KERNEL_REFUSED : 1);
+    return false;
+}
+
+/* Every frame comes as one of the memory before; the first ever has none before it. */
+static bool generation_past(struct attacker *self)
+{
+    if (self->generation <= 1)
+        return true;
+    Bulkhead__FrameReady ready = attacker_frame(self, 0);
+    ready.generation = self->generation - 1;
+    attacker_say_frame(self, self->paint_id, &ready);
+    return false;
+}
+
+const struct attack hostile_life_attacks[] = {
+    {"stops-reading", ATTACK_AT_NAVIGATE, stops_reading},
+    {"pushes-fds", ATTACK_AT_NAVIGATE, pushes_fds},
+    {"generation-past", ATTACK_AT_PAINT, generation_past},
+    {"asks-beyond", ATTACK_AT_NAVIGATE, asks_beyond},
+    {"asks-too-long", ATTACK_AT_NAVIGATE, asks_too_long},
+    {"asks-often", ATTACK_AT_NAVIGATE, asks_often},
+    {"asks-and-leaves-it", ATTACK_AT_NAVIGATE, asks_and_leaves_it},
+    {"record-absurd", ATTACK_AT_NAVIGATE, record_absurd},
+    {"record-other-signal", ATTACK_AT_NAVIGATE, record_other_signal},
+    {"record-syscall", ATTACK_AT_NAVIGATE, record_syscall},
+    {"record-wild-frames", ATTACK_AT_NAVIGATE, record_wild_frames},
+    {"dies-of-sigterm", ATTACK_AT_NAVIGATE, dies_of_sigterm},
+    {"stops-itself", ATTACK_AT_NAVIGATE, stops_itself},
+    {"sleeps", ATTACK_AT_NAVIGATE, sleeps},
+    {"closes-channel", ATTACK_AT_NAVIGATE, closes_channel},
+    {"shuts-its-mouth", ATTACK_AT_NAVIGATE, shuts_its_mouth},
+    {"shuts-its-ears", ATTACK_AT_NAVIGATE, shuts_its_ears},
+    {"stays", ATTACK_AT_NAVIGATE, stays},
     {0},
 };

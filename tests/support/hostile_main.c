@@ -16,7 +16,7 @@
 enum { ZYGOTE_FD = 3, FORK_FDS = 4 };
 
 struct zygote {
-    struct hostile voice;
+    struct attacker voice;
     enum hostile_zygote vice;
     pid_t first_pid;
 };
@@ -37,7 +37,7 @@ static pid_t find_stranger(void)
 
 static void live_as_renderer(const struct zygote *zygote, uint32_t id, int fds[FORK_FDS])
 {
-    struct hostile self;
+    struct attacker self;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(fds[2], STDOUT_FILENO);
     dup2(fds[3], STDERR_FILENO);
@@ -46,11 +46,11 @@ static void live_as_renderer(const struct zygote *zygote, uint32_t id, int fds[F
     self.id = id;
     self.record = mmap(NULL, CRASH_RECORD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fds[1], 0);
     if (zygote->vice == HOSTILE_ZYGOTE_RENDERER_SILENT)
-        hostile_sleep();
+        attacker_sleep();
     if (zygote->vice == HOSTILE_ZYGOTE_RENDERER_EXITS)
         _exit(3);
-    hostile_say_hello(&self, zygote->vice == HOSTILE_ZYGOTE_RENDERER_WRONG_VERSION ? 99 : PROTOCOL_VERSION,
-                      zygote->vice == HOSTILE_ZYGOTE_RENDERER_WRONG_ID ? id + 1 : id, 0);
+    attacker_say_hello(&self, zygote->vice == HOSTILE_ZYGOTE_RENDERER_WRONG_VERSION ? 99 : PROTOCOL_VERSION,
+                       zygote->vice == HOSTILE_ZYGOTE_RENDERER_WRONG_ID ? id + 1 : id, 0);
     if (zygote->vice == HOSTILE_ZYGOTE_RENDERER_DIES_AFTER_HELLO)
         _exit(4);
     hostile_live(&self);
@@ -65,7 +65,7 @@ static void say_forked(struct zygote *zygote, uint32_t id, pid_t pid, int error)
     forked.error = error;
     envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_FORKED;
     envelope.forked = &forked;
-    hostile_say(&zygote->voice, &envelope);
+    attacker_say(&zygote->voice, &envelope);
 }
 
 static pid_t fork_grandchild(void)
@@ -74,25 +74,25 @@ static pid_t fork_grandchild(void)
     if (pid == 0) {
         alarm(HOSTILE_LIFE_S);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        hostile_sleep();
+        attacker_sleep();
     }
     return pid;
 }
 
 static void greet_for(uint32_t id, int fds[FORK_FDS])
 {
-    struct hostile voice;
+    struct attacker voice;
     hostile_init(&voice, fd_steal(&fds[0]));
-    hostile_say_hello(&voice, PROTOCOL_VERSION, id, 0);
+    attacker_say_hello(&voice, PROTOCOL_VERSION, id, 0);
 }
 
 /* Goes on in the name of a renderer that ended; bounded by the life of this process. */
 static void talk_for_the_dead(int fd)
 {
-    struct hostile voice;
+    struct attacker voice;
     hostile_init(&voice, fd);
     for (int i = 0; i < 1000 * 1000; i++)
-        if (!hostile_say_log(&voice, "boo", 3))
+        if (!attacker_say_log(&voice, "boo", 3))
             break;
 }
 
@@ -196,15 +196,15 @@ int main(int argc, char **argv)
     zygote.vice = (enum hostile_zygote)(without >> HOSTILE_ZYGOTE_SHIFT);
     hostile_init(&zygote.voice, ZYGOTE_FD);
     if (zygote.vice == HOSTILE_ZYGOTE_SAYS_NOTHING)
-        hostile_sleep();
+        attacker_sleep();
     if (zygote.vice == HOSTILE_ZYGOTE_DIES_AT_ONCE)
         _exit(6);
-    hostile_say_hello(&zygote.voice, zygote.vice == HOSTILE_ZYGOTE_WRONG_VERSION ? 0 : PROTOCOL_VERSION,
-                      zygote.vice == HOSTILE_ZYGOTE_WRONG_ID ? 7 : 0, init_pid_of(zygote.vice));
+    attacker_say_hello(&zygote.voice, zygote.vice == HOSTILE_ZYGOTE_WRONG_VERSION ? 0 : PROTOCOL_VERSION,
+                       zygote.vice == HOSTILE_ZYGOTE_WRONG_ID ? 7 : 0, init_pid_of(zygote.vice));
     if (zygote.vice == HOSTILE_ZYGOTE_HELLO_TWICE)
-        hostile_say_hello(&zygote.voice, PROTOCOL_VERSION, 0, 0);
+        attacker_say_hello(&zygote.voice, PROTOCOL_VERSION, 0, 0);
     if (zygote.vice == HOSTILE_ZYGOTE_LOGS)
-        hostile_say_log(&zygote.voice, "hello", 5);
+        attacker_say_log(&zygote.voice, "hello", 5);
     if (zygote.vice == HOSTILE_ZYGOTE_DIES_AFTER_HELLO)
         _exit(7);
     for (int i = 0; zygote.vice == HOSTILE_ZYGOTE_FLOODS && i < 1000 * 1000; i++)
