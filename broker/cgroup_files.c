@@ -81,7 +81,7 @@ int cgroup_file_read_number(int directory_fd, const char *path, uint64_t *ret_nu
 
 int cgroup_file_read_key(int directory_fd, const char *path, const char *key, uint64_t *ret_number)
 {
-    char text[FILE_BYTES];
+    char text[FILE_BYTES] = "";
     size_t length = strlen(key);
     int error = cgroup_file_read(directory_fd, path, text, sizeof text);
     if (error < 0)

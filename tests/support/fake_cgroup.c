@@ -281,8 +281,7 @@ int __wrap_mkdirat(int at_fd, const char *path, mode_t mode)
     if (syscall(SYS_mkdirat, at_fd, path, mode) < 0)
         return -1;
     if (is_ours) {
-        snprintf(parent, sizeof parent, "%s/../cgroup.subtree_control", resolved);
-        read_text(parent, text);
+        read_text(join(parent, resolved, "../cgroup.subtree_control"), text);
         show_files(resolved, text, true);
     }
     return 0;
