@@ -179,8 +179,10 @@ static void note_cgroup(struct broker *broker, const struct renderer *renderer)
     int error = renderer_observe_cgroup(renderer, &observed);
     if (error == 0)
         error = cgroup_judge(&observed, status->evidence, sizeof status->evidence);
-    else
+    else if (error == -ENODEV)
         snprintf(status->evidence, sizeof status->evidence, "a renderer got no cgroup");
+    else
+        snprintf(status->evidence, sizeof status->evidence, "a renderer's cgroup cannot be read: %s", strerror(-error));
     status->known = true;
     status->in_force = error == 0;
     status->error = -error;

@@ -48,7 +48,7 @@ enum {
     "      --timeout SECONDS     give up on a page, or on opening, that takes longer (30)\n"                           \
     "      --memory SIZE         memory one renderer may use: 512M, 2G (default 1G)\n"                                 \
     "      --require LAYER,...   refuse to start without these sandbox layers; \"all\" for every one\n"                \
-    "                            (bulkhead help layers lists them)\n"                                                  \
+    "                            that is not optional (bulkhead help layers lists them)\n"                             \
     "      --policy FILE         the broker's limits as a JSON object (bulkhead help policy)\n"                        \
     "      --trace FILE          write a trace for chrome://tracing, Perfetto or Speedscope\n"                         \
     "      --log LEVEL           debug, info, warning (default), error or none, on stderr\n"                           \

@@ -451,7 +451,7 @@ void renderer_note_frames(struct renderer *renderer, uint64_t frame_bytes)
 
 int renderer_observe_cgroup(const struct renderer *renderer, struct cgroup_observed *ret_observed)
 {
-    return renderer->has_cgroup ? cgroup_observe(broker_cgroup(renderer->broker), renderer->id, ret_observed) : -ENOENT;
+    return renderer->has_cgroup ? cgroup_observe(broker_cgroup(renderer->broker), renderer->id, ret_observed) : -ENODEV;
 }
 
 unsigned renderer_id(const struct renderer *renderer)

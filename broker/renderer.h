@@ -83,7 +83,7 @@ void renderer_kill(struct renderer *renderer, enum kill_reason reason, enum viol
 
 /* How much frame memory it is to hold from now on; its cgroup's limit follows. */
 void renderer_note_frames(struct renderer *renderer, uint64_t frame_bytes);
-/* What the kernel says of its cgroup; -ENOENT if it has none. */
+/* What the kernel says of its cgroup; -ENODEV if it has none. */
 int renderer_observe_cgroup(const struct renderer *renderer, struct cgroup_observed *ret_observed);
 
 unsigned renderer_id(const struct renderer *renderer);

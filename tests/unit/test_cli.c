@@ -155,6 +155,19 @@ static void files_may_come_before_options_and_after_two_dashes(void **state)
     render_options_fini(&options);
 }
 
+static void all_layers_are_those_that_need_no_special_host(void **state)
+{
+    layer_set layers = 0;
+    const char *bad;
+    (void)state;
+    assert_int_equal(layer_set_parse("all", &layers, &bad), 0);
+    for (unsigned i = 0; i < LAYERS; i++)
+        assert_int_equal((layers & LAYER_BIT(i)) != 0, !layer_is_optional(i));
+    assert_true(layer_is_optional(BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS));
+    assert_int_equal(layer_set_parse("all,cgroup-limits", &layers, &bad), 0);
+    assert_true((layers & LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS)) != 0);
+}
+
 static void bad_usage_is_said_in_one_line(void **state)
 {
     (void)state;
@@ -243,6 +256,7 @@ int main(void)
         cmocka_unit_test(render_understands_all_its_options),
         cmocka_unit_test(format_follows_the_extension_unless_said),
         cmocka_unit_test(files_may_come_before_options_and_after_two_dashes),
+        cmocka_unit_test(all_layers_are_those_that_need_no_special_host),
         cmocka_unit_test(bad_usage_is_said_in_one_line),
         cmocka_unit_test(bytes_of_the_command_line_are_escaped),
         cmocka_unit_test(every_crash_test_has_a_name_on_the_command_line),
