@@ -121,7 +121,7 @@ json_t *cli_sandbox_json(const struct broker *broker)
     for (size_t i = 0; i < count; i++) {
         if (!layers[i].known)
             continue;
-        known = true;
+        known |= !layer_is_of_broker(layers[i].layer); /* those it knows before there is a cell */
         degraded |= !layers[i].in_force && !layer_is_optional(layers[i].layer);
         json_array_append_new(list, layer_json(&layers[i]));
     }

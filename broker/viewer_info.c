@@ -23,21 +23,32 @@ const char *viewer_overlay_title(enum viewer_overlay overlay)
 
 void viewer_sandbox_line(const struct broker *broker, char *out, size_t out_bytes)
 {
-    size_t count, in_force = 0, known = 0, used;
+    size_t count, in_force = 0, wanted = 0, used;
     const struct layer_status *layers = broker_layers(broker, &count);
+    bool is_up = false;
 
     for (size_t i = 0; i < count; i++) {
-        known += layers[i].known;
+        is_up |= layers[i].known && !layer_is_of_broker(layers[i].layer);
         in_force += layers[i].known && layers[i].in_force;
+        wanted += layers[i].in_force || !layer_is_optional(layers[i].layer);
     }
-    if (known == 0) {
+    if (!is_up) {
         snprintf(out, out_bytes, "sandbox: building");
         return;
     }
-    used = (size_t)snprintf(out, out_bytes, "sandbox: %zu of %zu layers", in_force, count);
+    used = (size_t)snprintf(out, out_bytes, "sandbox: %zu of %zu layers", in_force, wanted);
     for (size_t i = 0; i < count && used < out_bytes; i++)
-        if (layers[i].known && !layers[i].in_force)
+        if (layers[i].known && !layers[i].in_force && !layer_is_optional(layers[i].layer))
             used += (size_t)snprintf(out + used, out_bytes - used, " · no %s", layer_name(layers[i].layer));
+}
+
+static const char *viewer_layer_mark(const struct layer_status *status)
+{
+    if (!status->known)
+        return "·";
+    if (status->in_force)
+        return "✓";
+    return layer_is_optional(status->layer) ? "–" : "✗";
 }
 
 static void viewer_print_sandbox(FILE *out, const struct broker *broker)
@@ -46,9 +57,10 @@ static void viewer_print_sandbox(FILE *out, const struct broker *broker)
     const struct layer_status *layers = broker_layers(broker, &count);
 
     for (size_t i = 0; i < count; i++) {
-        const char *mark = !layers[i].known ? "·" : layers[i].in_force ? "✓" : "✗";
-        fprintf(out, "%s %-18s %s", mark, layer_name(layers[i].layer), layers[i].evidence);
-        if (layers[i].known && !layers[i].in_force)
+        fprintf(out, "%s %-18s %s", viewer_layer_mark(&layers[i]), layer_name(layers[i].layer), layers[i].evidence);
+        if (layer_is_optional(layers[i].layer) && !layers[i].in_force)
+            fputs(" (optional: resource-limits hold instead)", out);
+        else if (layers[i].known && !layers[i].in_force)
             fprintf(out, "%s%s", layers[i].evidence[0] ? " · " : "",
                     layers[i].error ? strerror(layers[i].error) : "left out");
         fputc('\n', out);
