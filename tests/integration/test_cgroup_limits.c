@@ -429,6 +429,21 @@ static void without_such_a_cgroup_requiring_it_is_an_error(void **state)
     assert_int_equal(scratch_count(state), 0);
 }
 
+static void no_cell_is_known_where_there_was_none(void **state)
+{
+    struct process_result result;
+    char out[SCRATCH_PATH];
+    const struct process_options options = {.environment = ARGV("BULKHEAD_RENDERER=/bin/false")};
+    process_run(
+        ARGV("bulkhead", "render", document_path("sample.png"), "-o", scratch_path(state, "o.png", out), "--json"),
+        &options, &result);
+    json_t *root = parse(&result);
+    assert_int_equal(result.exit_code, EXIT_CODE_NO_RENDERER);
+    assert_true(json_is_false(json_object_get(json_object_get(root, "sandbox"), "known")));
+    json_decref(root);
+    process_result_free(&result);
+}
+
 static void it_can_be_left_out(void **state)
 {
     struct process_result result;
@@ -461,6 +476,7 @@ int main(void)
         TEST(no_renderer_has_more_tasks_than_its_limit),
         TEST(without_such_a_cgroup_it_goes_on_and_says_why),
         TEST(without_such_a_cgroup_requiring_it_is_an_error),
+        TEST(no_cell_is_known_where_there_was_none),
         TEST(it_can_be_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
