@@ -236,7 +236,7 @@ int attack_apart_broker_killed(struct broker *broker, const struct attack_run_op
     if (r == 0)
         r = await_ready(broker, out);
     if (r == 0) {
-        result->layer = result->row->layer;
+        result->layer = result->expected->layer;
         kill_and_count(broker, victim, result);
     } else {
         snprintf(result->why_not, sizeof result->why_not, "no second broker: %s", strerror(-r));

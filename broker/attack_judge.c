@@ -94,12 +94,12 @@ static const char *layer_of(const struct attack_trial *trial, const struct attac
         return "seccomp";
     case ATTACK_BAD_MESSAGE:
         return trial->end.violation == VIOLATION_BAD_NUMBER || trial->end.violation == VIOLATION_TOO_MANY_ELEMENTS
-                   ? trial->row->layer
+                   ? trial->expected->layer
                    : layer_of_violation(trial->end.violation);
     case ATTACK_HUNG:
         return "watchdog";
     case ATTACK_MEMORY:
-        return trial->end.wait_code == CLD_EXITED ? trial->row->layer : "kernel";
+        return trial->end.wait_code == CLD_EXITED ? trial->expected->layer : "kernel";
     case ATTACK_CRASHED:
         return "kernel signal";
     case ATTACK_EXITED:
@@ -108,7 +108,7 @@ static const char *layer_of(const struct attack_trial *trial, const struct attac
     case ATTACK_HARMLESS:
     case ATTACK_QUARANTINED:
     case ATTACK_ORPHANED:
-        return trial->row->layer;
+        return trial->expected->layer;
     case ATTACK_NO_OUTCOME:
     case ATTACK_SUCCEEDED:
     case ATTACK_OUTCOME_COUNT:
@@ -194,9 +194,9 @@ void attack_judge(const struct attack_trial *trial, struct attack_result *result
     else
         observe_life(trial, result);
     result->layer = layer_of(trial, result);
-    result->holds = (is_as_expected(trial, result, &trial->row->otherwise) ||
-                     is_as_expected(trial, result, &trial->row->expected)) &&
-                    passes_check(trial, result);
+    result->holds =
+        (is_as_expected(trial, result, &trial->row->otherwise) || is_as_expected(trial, result, trial->expected)) &&
+        passes_check(trial, result);
     if (result->holds)
         result->why_not[0] = '\0';
 }

@@ -59,7 +59,7 @@ const struct attack_row *attack_list_find(const char *name)
 const struct attack_expectation *attack_list_expected(const struct attack_row *row, uint32_t without)
 {
     for (size_t i = 0; i < ATTACK_UNLIKE && row->unlike[i].expected.outcome != ATTACK_NO_OUTCOME; i++)
-        if ((without & 1u << row->unlike[i].layer) != 0)
+        if ((without & 1u << row->unlike[i].missing) != 0)
             return &row->unlike[i].expected;
     return &row->expected;
 }

@@ -44,6 +44,7 @@ enum attack_outcome {
 struct attack_expectation {
     enum attack_outcome outcome;
     const char *detail;
+    const char *layer; /* what is expected to stop it */
 };
 
 /* What must be in the argument register of a call that was killed. */
@@ -52,11 +53,10 @@ struct attack_argument {
     uint64_t value;
 };
 
-/* Where a layer is left out, and what then stops it. */
+/* Where a layer is left out. */
 struct attack_unlike {
-    Bulkhead__LayerFact__Layer layer;
+    Bulkhead__LayerFact__Layer missing;
     struct attack_expectation expected; /* ATTACK_NO_OUTCOME: the list ends */
-    const char *by;
 };
 
 /* What else is looked at than the outcome. */
@@ -77,7 +77,6 @@ struct attack_row {
     const char *tries; /* one line, lower case */
     struct attack_expectation expected;
     struct attack_expectation otherwise; /* as good, on another kernel; ATTACK_NO_OUTCOME = none */
-    const char *layer;                   /* what is expected to stop it */
     struct attack_argument arguments[ATTACK_ARGUMENTS];
     enum attack_check check;
     bool is_mute;              /* says nothing after it described the document: it is asked for nothing more */

@@ -7,8 +7,8 @@
 /* name, family, expected outcome, its detail, layer, then what it tries and any other member by its name. */
 #define ROW(row_name, row_family, row_outcome, row_detail, row_layer, ...)                                             \
     {                                                                                                                  \
-        .name = (row_name), .family = ATTACK_FAMILY_##row_family, .expected = {ATTACK_##row_outcome, (row_detail)},    \
-        .layer = (row_layer), .tries = __VA_ARGS__                                                                     \
+        .name = (row_name), .family = ATTACK_FAMILY_##row_family,                                                      \
+        .expected = {ATTACK_##row_outcome, (row_detail), (row_layer)}, .tries = __VA_ARGS__                            \
     }
 
 extern const struct attack_row attack_list_calls[], attack_list_words[];

@@ -58,9 +58,9 @@ const struct attack_row attack_list_words[] = {
     ROW("log-flood", CHANNEL, HARMLESS, "", "rate limit", "a megabyte of log text"),
     ROW("junk-on-stdio", CHANNEL, HARMLESS, "", "rate limit", "two megabytes of noise on stdout and stderr"),
     ROW("push-1-fd", CHANNEL, REFUSED, "EPERM", "SO_PASSRIGHTS", "push a descriptor at the broker",
-        .otherwise = {ATTACK_BAD_MESSAGE, "unexpected fds"}, .check = ATTACK_CHECK_FDS),
+        .otherwise = {ATTACK_BAD_MESSAGE, "unexpected fds", "codec scan"}, .check = ATTACK_CHECK_FDS),
     ROW("push-253-fds", CHANNEL, REFUSED, "EPERM", "SO_PASSRIGHTS", "push 253 descriptors at the broker",
-        .otherwise = {ATTACK_BAD_MESSAGE, "unexpected fds"}, .check = ATTACK_CHECK_FDS),
+        .otherwise = {ATTACK_BAD_MESSAGE, "unexpected fds", "codec scan"}, .check = ATTACK_CHECK_FDS),
 
     ROW("page-other", FRAMES, BAD_MESSAGE, "bad page", "state check", "the size of another page than was asked"),
     ROW("page-beyond", FRAMES, BAD_MESSAGE, "bad page", "state check", "the size of a page past the last"),

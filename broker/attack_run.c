@@ -203,7 +203,7 @@ static int look_at_neighbours(struct attack_run *run, uint64_t lost_before, stru
 
 static int try_it(struct attack_run *run, struct attack_result *result)
 {
-    struct attack_trial trial = {.row = result->row};
+    struct attack_trial trial = {.row = result->row, .expected = result->expected};
     if (result->row->expected.outcome == ATTACK_ORPHANED)
         return attack_apart_broker_killed(run->broker, &run->options, result);
     int r = attack_trial_run(run->broker, &trial);
@@ -218,7 +218,8 @@ static int try_it(struct attack_run *run, struct attack_result *result)
 int attack_run_try(struct attack_run *run, const struct attack_row *row, struct attack_result *ret_result)
 {
     uint64_t start_ns = clock_now_ns(), lost_before = count_lost(run);
-    *ret_result = (struct attack_result){.row = row, .layer = ""};
+    *ret_result = (struct attack_result){
+        .row = row, .expected = attack_list_expected(row, run->broker_options.without), .layer = ""};
 #ifdef BULKHEAD_SANITIZED
     if (row->not_sanitized != NULL) {
         ret_result->is_skipped = ret_result->holds = ret_result->neighbours_paint = true;

@@ -17,7 +17,8 @@ struct attack_run;
 
 struct attack_result {
     const struct attack_row *row;
-    bool is_skipped; /* this build cannot hold it: row->not_sanitized */
+    const struct attack_expectation *expected; /* of the row, as the cell is */
+    bool is_skipped;                           /* this build cannot hold it: row->not_sanitized */
     enum attack_outcome outcome;
     char detail[160];  /* what tells it apart: "EACCES", "socket(0x2, …)", "wrong state"; escaped */
     char summary[256]; /* of the renderer's end; "" if it lived; escaped */

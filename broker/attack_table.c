@@ -78,8 +78,7 @@ void attack_table_count(struct attack_table *table, const struct attack_result *
 
 static void print_why_not(FILE *out, const struct attack_result *result)
 {
-    const struct attack_row *row = result->row;
-    fprintf(out, "    expected: %s (%s)", attack_outcome_name(row->expected.outcome), row->expected.detail);
+    fprintf(out, "    expected: %s (%s)", attack_outcome_name(result->expected->outcome), result->expected->detail);
     fprintf(out, "; seen: %s%s%s\n", result->why_not, *result->summary ? ": " : "", result->summary);
 }
 
@@ -131,21 +130,26 @@ void attack_table_list(struct attack_table *table, const struct attack_row *row)
     fprintf(out, "  %-*s %c ", NAME, row->name, attack_outcome_letter(row->expected.outcome));
     size_t detail = table->columns < 90 ? 14 : 20, used = 2 + NAME + 3 + detail + 1 + LAYER + 1;
     print_cell(out, row->expected.detail, detail);
-    fprintf(out, " %-*s ", LAYER, row->layer);
+    fprintf(out, " %-*s ", LAYER, row->expected.layer);
     print_cell(out, row->tries, table->columns > used + 10 ? table->columns - used - 1 : 10);
     fputc('\n', out);
 }
 
-json_t *attack_table_row_json(const struct attack_row *row)
+static json_t *row_json(const struct attack_row *row, const struct attack_expectation *expected)
 {
     return json_pack("{s:s, s:s, s:s, s:{s:s, s:s}, s:s}", "name", row->name, "family", attack_family_name(row->family),
-                     "tries", row->tries, "expected", "outcome", attack_outcome_name(row->expected.outcome), "detail",
-                     row->expected.detail, "layer", row->layer);
+                     "tries", row->tries, "expected", "outcome", attack_outcome_name(expected->outcome), "detail",
+                     expected->detail, "layer", expected->layer);
+}
+
+json_t *attack_table_row_json(const struct attack_row *row)
+{
+    return row_json(row, &row->expected);
 }
 
 json_t *attack_table_result_json(const struct attack_result *result)
 {
-    json_t *object = attack_table_row_json(result->row);
+    json_t *object = row_json(result->row, result->expected);
     if (object == NULL)
         return NULL;
     if (result->is_skipped) {

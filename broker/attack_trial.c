@@ -85,7 +85,9 @@ static void on_failed(struct tab *tab, uint64_t request_id, Bulkhead__Error__Cod
     (void)request_id;
     (void)code;
     trial->has_failed = true;
-    snprintf(trial->seen, sizeof trial->seen, "%s", detail);
+    /* What it said of the attempt stands. */
+    if (trial->seen[0] == '\0')
+        snprintf(trial->seen, sizeof trial->seen, "%s", detail);
 }
 
 static void on_ended(struct tab *tab, const struct exit_report *report, void *userdata)
@@ -118,7 +120,7 @@ static bool is_over(const struct attack_trial *trial)
 /* Whether it lives on, when that is what is expected; else its end. */
 static int await_aftermath(struct broker *broker, struct attack_trial *trial)
 {
-    enum attack_outcome expected = trial->row->expected.outcome;
+    enum attack_outcome expected = trial->expected->outcome;
     bool may_live = expected == ATTACK_REFUSED || expected == ATTACK_HARMLESS;
     uint64_t deadline = clock_now_ms() + (may_live ? AFTERMATH_MS : END_AFTER_FRAME_MS);
     int r = 0;

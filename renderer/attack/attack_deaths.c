@@ -53,12 +53,14 @@ static bool crash_in_malloc(struct attacker *self)
 {
     enum { LARGE = 4000, LARGER = 9000 };
     volatile uintptr_t chunk = (uintptr_t)malloc(LARGE);
-    void *volatile barrier = malloc(LARGE);
+    void *barrier = malloc(LARGE); /* so that what is freed does not join what was never given out */
+    void *volatile next;
 
     (void)self;
     free((void *)chunk);
-    ((void *volatile *)chunk)[1] = (void *)0xdead0000;
-    barrier = malloc(LARGER);
+    ((void *volatile *)chunk)[1] = (void *)0xdead0000; // NOLINT(clang-analyzer-unix.Malloc): it is meant to
+    next = malloc(LARGER);
+    free(next);
     free(barrier);
     return false;
 }

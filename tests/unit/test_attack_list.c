@@ -72,7 +72,7 @@ static void every_row_explains_itself(void **state)
     for (size_t i = 0; i < attack_list_count(); i++) {
         const struct attack_row *row = attack_list_row(i);
         assert_true(strlen(row->tries) > 3);
-        assert_true(strlen(row->layer) > 3);
+        assert_true(strlen(row->expected.layer) > 3);
         assert_true(strlen(row->name) < 24);
         assert_non_null(row->expected.detail);
         assert_int_not_equal(row->expected.outcome, ATTACK_NO_OUTCOME);
