@@ -9,9 +9,11 @@
 
 #include <cmocka.h>
 
+#include "broker/audit.h"
 #include "broker/tab.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/policy_table.h"
 #include "tests/support/scratch.h"
 
 struct watched {
@@ -49,12 +51,13 @@ static void run_until(struct watched *watched, const unsigned *counter, unsigned
     assert_true(*counter >= at_least);
 }
 
-static void open_watched(struct watched *watched, bool auto_reload)
+static void open_watched(struct watched *watched, bool auto_reload, bool audit)
 {
     char renderer[SCRATCH_PATH];
     const char *build = getenv("BULKHEAD_BUILD");
     snprintf(renderer, sizeof renderer, "%s/bulkhead-renderer", build != NULL ? build : "build/release");
-    const struct broker_options options = {.allow_crash_tests = true, .spares = 1, .renderer_path = renderer};
+    const struct broker_options options = {
+        .allow_crash_tests = true, .spares = 1, .renderer_path = renderer, .audit = audit};
     const struct tab_options tab_options = {.auto_reload = auto_reload};
     const struct tab_view view = {.width_px = 60, .height_px = 40, .scale_x = 0.1f, .scale_y = 0.1f};
     struct document *document;
@@ -85,7 +88,7 @@ static void comes_back_by_itself_until_the_document_is_quarantined(void **state)
 {
     (void)state;
     struct watched watched = {0};
-    open_watched(&watched, true);
+    open_watched(&watched, true, false);
     uint32_t backoff_ms = broker_policy(watched.broker)->reload_backoff_ms;
     unsigned limit = broker_policy(watched.broker)->quarantine_ends;
     for (unsigned ends = 1; ends < limit; ends++) {
@@ -107,7 +110,7 @@ static void stays_sad_when_it_was_not_asked_to(void **state)
 {
     (void)state;
     struct watched watched = {0};
-    open_watched(&watched, false);
+    open_watched(&watched, false, false);
     crash(&watched);
     uint64_t deadline = clock_now_ms() + 600;
     while (clock_now_ms() < deadline)
@@ -120,11 +123,35 @@ static void stays_sad_when_it_was_not_asked_to(void **state)
     close_watched(&watched);
 }
 
+static uint64_t count_of(struct broker *broker, const char *call)
+{
+    static struct audit_sums sums;
+    uint64_t count = 0;
+    audit_sum(broker_audit(broker), &sums);
+    for (size_t i = 0; i < policy_row_count; i++)
+        count += strcmp(policy_rows[i].call, call) == 0 ? sums.rows[i] : 0;
+    return count;
+}
+
+static void a_document_left_alone_gives_memory_back(void **state)
+{
+    struct watched watched = {0};
+    (void)state;
+    open_watched(&watched, false, true);
+    uint64_t deadline = clock_now_ms() + 20000;
+    while (count_of(watched.broker, "madvise") == 0 && clock_now_ms() < deadline)
+        assert_int_equal(loop_run_once(broker_loop(watched.broker), 50), 0);
+    assert_true(count_of(watched.broker, "madvise") > 0);
+    assert_int_equal(watched.ends, 0);
+    close_watched(&watched);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back_by_itself_until_the_document_is_quarantined),
         cmocka_unit_test(stays_sad_when_it_was_not_asked_to),
+        cmocka_unit_test(a_document_left_alone_gives_memory_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
