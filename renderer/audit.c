@@ -132,6 +132,11 @@ static void on_trap(int number, siginfo_t *info, void *userdata)
     set_result(context, audit_gate(info->si_syscall, arguments));
     if (info->si_syscall == SYS_rt_sigprocmask)
         keep_mask(context);
+#ifdef BULKHEAD_SANITIZED
+    /* It is this handler that is on the alternate stack, not whom AddressSanitizer asks about. */
+    if (info->si_syscall == SYS_sigaltstack && arguments[1] != 0)
+        ((stack_t *)(uintptr_t)arguments[1])->ss_flags &= ~SS_ONSTACK;
+#endif
     made = before;
     errno = saved_errno;
 }

@@ -274,7 +274,7 @@ int __wrap_openat(int at_fd, const char *path, int flags, ...)
 
 int __wrap_mkdirat(int at_fd, const char *path, mode_t mode)
 {
-    char resolved[PATH_MAX], parent[PATH_MAX], text[TEXT_BYTES];
+    char resolved[PATH_MAX], parent[PATH_MAX + 32], text[TEXT_BYTES];
     bool is_ours = resolve(at_fd, path, resolved);
     if (is_ours && is_to_fail(resolved))
         return -1;
