@@ -127,6 +127,9 @@ int cli_common_check(const struct cli_common *common, char *const *inputs, size_
     struct policy scratch;
     char why[256];
     policy_init_defaults(&scratch);
+    if (common->broker.audit)
+        cli_message(
+            "note: under audit each system call traps and is counted inside the renderer: slower, and its own word");
     int r = policy_path ? policy_load(&scratch, policy_path, why, sizeof(why)) : 0;
     if (r < 0) {
         cli_message("policy file: %s (see bulkhead help policy)", why);

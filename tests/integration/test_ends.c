@@ -130,10 +130,12 @@ static void an_audit_counts_what_was_called_allowed_or_not(void **state)
     RUN(&result, NULL, "bulkhead", "info", document_path("sample.pdf"), "--audit");
     assert_int_equal(result.exit_code, EXIT_CODE_OK);
     assert_non_null(strstr(result.out, "System calls of 1 renderer, counted by itself:"));
+    assert_non_null(strstr(result.err, "note: under audit each system call traps"));
     assert_non_null(strstr(result.out, "recvmsg          runs        any\n"));
     process_result_free(&result);
     RUN(&result, NULL, "bulkhead", "info", document_path("sample.pdf"), "--json");
     assert_null(strstr(result.out, "\"audit\""));
+    assert_null(strstr(result.err, "under audit"));
     process_result_free(&result);
 }
 
