@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     MESSAGE_BYTES = 1024,
@@ -29,14 +28,12 @@ static int compare_p50(const void *left, const void *right)
 static struct lab_figure measure(const struct lab_bench_options *options, const struct lab_transport *transport,
                                  const struct lab_task *task)
 {
-    struct lab_result results[ROUNDS_MAX];
+    struct lab_result results[ROUNDS_MAX] = {{0}};
     struct lab_figure figure = {0};
     unsigned rounds = options->rounds < ROUNDS_MAX ? options->rounds : ROUNDS_MAX;
 
-    for (unsigned i = 0; i < rounds && figure.error == 0; i++) {
-        memset(&results[i], 0, sizeof(results[i]));
+    for (unsigned i = 0; i < rounds && figure.error == 0; i++)
         figure.error = lab_measure(transport, task, &results[i]);
-    }
     if (figure.error != 0)
         return figure;
     qsort(results, rounds, sizeof(results[0]), task->workload == LAB_ROUND_TRIP ? compare_p50 : compare_results);

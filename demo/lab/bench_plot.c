@@ -76,7 +76,10 @@ static double bar_length(const struct chart *chart, double value)
 
 static void draw_grid(cairo_t *cairo, const struct chart *chart, double top_pt, double bottom_pt)
 {
-    for (double tick = chart->least; tick <= chart->most * 1.001; tick *= 10) {
+    int decades = (int)lround(log10(chart->most / chart->least));
+
+    for (int decade = 0; decade <= decades; decade++) {
+        double tick = chart->least * pow(10, decade);
         double x = LABEL_WIDTH_PT + bar_length(chart, tick);
         char label[32];
 

@@ -113,7 +113,7 @@ static int run_shows(const struct lab_options *options, const char *directory, c
     if (lab_stage_create(stdout, options->json, directory, &stage) < 0)
         return EXIT_CODE_INTERNAL;
     for (size_t i = 0; i < count; i++) {
-        if (entries[i]->show == NULL)
+        if (entries[i] == NULL || entries[i]->show == NULL)
             continue;
         lab_stage_begin(stage, entries[i]->name, entries[i]->summary, entries[i]->pitfall);
         entries[i]->show(stage);
@@ -133,6 +133,7 @@ static int run_bench(struct lab_options *options, const char *directory, const s
     options->bench.directory = directory;
     options->bench.progress = isatty(STDERR_FILENO) ? stderr : NULL;
     rows = lab_bench_run(&options->bench, entries, count, &row_count);
+    options->bench.directory = NULL; /* the caller's, and about to go */
     if (rows == NULL)
         return EXIT_CODE_INTERNAL;
     if (options->json)

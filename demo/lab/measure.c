@@ -140,9 +140,10 @@ static int compare_times(const void *left, const void *right)
 static void take_percentiles(uint32_t *times_ns, uint64_t count, struct lab_result *result)
 {
     qsort(times_ns, count, sizeof(times_ns[0]), compare_times);
-    result->p50_us = times_ns[count / 2] / 1e3;
-    result->p99_us = times_ns[count * 99 / 100] / 1e3;
-    result->p999_us = times_ns[count * 999 / 1000] / 1e3;
+    uint64_t half = count / 2, most = count * 99 / 100, nearly_all = count * 999 / 1000;
+    result->p50_us = times_ns[half] / 1e3;
+    result->p99_us = times_ns[most] / 1e3;
+    result->p999_us = times_ns[nearly_all] / 1e3;
 }
 
 static int round_trips(struct run *run, struct lab_result *result)
