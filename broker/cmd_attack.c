@@ -101,6 +101,22 @@ static int check_names(const struct attack_options *options)
     return EXIT_CODE_OK;
 }
 
+static bool is_chosen(const struct attack_options *options, const struct attack_row *row)
+{
+    bool is_named = options->name_count == 0;
+    for (size_t i = 0; i < options->name_count; i++)
+        is_named |= strcmp(options->names[i], row->name) == 0;
+    return is_named && (options->families == 0 || (options->families & 1u << row->family) != 0);
+}
+
+static size_t count_chosen(const struct attack_options *options)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < attack_list_count(); i++)
+        count += is_chosen(options, attack_list_row(i));
+    return count;
+}
+
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct attack_options *options)
 {
@@ -121,17 +137,11 @@ static int parse(int argc, char **argv, struct attack_options *options)
     options->names = argv + optind;
     options->name_count = (size_t)(argc - optind);
     int code = check_names(options);
+    if (code == EXIT_CODE_OK && count_chosen(options) == 0)
+        code = cli_usage_error("attack", "no attempt of these names is in that family; --list says where each is");
     if (code == EXIT_CODE_OK)
         code = cli_common_check(&options->common, NULL, 0);
     return code == EXIT_CODE_OK ? -1 : code;
-}
-
-static bool is_chosen(const struct attack_options *options, const struct attack_row *row)
-{
-    bool is_named = options->name_count == 0;
-    for (size_t i = 0; i < options->name_count; i++)
-        is_named |= strcmp(options->names[i], row->name) == 0;
-    return is_named && (options->families == 0 || (options->families & 1u << row->family) != 0);
 }
 
 static size_t terminal_columns(void)
@@ -187,14 +197,6 @@ static void show(struct attack_view *view, const struct attack_result *result)
         attack_table_count(&view->table, result);
         json_array_append_new(view->rows, attack_table_result_json(result));
     }
-}
-
-static size_t count_chosen(const struct attack_options *options)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < attack_list_count(); i++)
-        count += is_chosen(options, attack_list_row(i));
-    return count;
 }
 
 /* 0 or -errno of the run. */

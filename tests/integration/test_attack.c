@@ -135,6 +135,10 @@ static void what_is_not_understood_is_said(void **state)
     assert_int_equal(result.exit_code, EXIT_CODE_USAGE);
     assert_non_null(strstr(result.err, "there is no attempt \"no-such-thing\""));
     process_result_free(&result);
+    /* Nothing tried is nothing held. */
+    ATTACK(&result, "--family", "memory", "push-1-fd");
+    assert_int_equal(result.exit_code, EXIT_CODE_USAGE);
+    process_result_free(&result);
     ATTACK(&result, "--family", "x");
     assert_int_equal(result.exit_code, EXIT_CODE_USAGE);
     process_result_free(&result);
