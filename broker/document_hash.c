@@ -147,7 +147,7 @@ static __attribute__((noreturn)) void leave(int code)
 int document_hash_child_main(void)
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t digest[SHA256_DIGEST_SIZE];
+    uint8_t digest[SHA256_DIGEST_SIZE] = {0};
     char line[LINE_BYTES];
 
     if (lower() < 0)

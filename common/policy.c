@@ -162,7 +162,7 @@ int policy_compile_for(enum policy_role role, uint32_t arch, struct policy_progr
     if (context != NULL)
         seccomp_release(context);
     if (rc == 0)
-        rc = find_own_pid(role, program);
+        rc = program != NULL ? find_own_pid(role, program) : -EINVAL;
     if (rc < 0) {
         policy_free(program);
         return rc;

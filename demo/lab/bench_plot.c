@@ -9,6 +9,15 @@
 #include "broker/output.h"
 #include "demo/lab/bench.h"
 
+#ifdef BULKHEAD_SANITIZED
+/* The sanitizer asks the program: fontconfig, behind cairo, keeps its patterns for ever. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfontconfig";
+}
+#endif
+
 enum {
     CHART_WIDTH_PT = 760,
     LABEL_WIDTH_PT = 170,
