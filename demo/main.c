@@ -123,13 +123,14 @@ static void demo_print_end(struct stage *stage, const struct acts_result *result
     struct stat trace = {0};
     char path[4096];
 
-    printf("\n");
+    /* The tables first: on a small terminal what is left to see is what came of it. */
+    printf("\n%s\n", tables);
     for (size_t i = 0; i < result->count; i++)
         printf("%s\n", result->verdicts[i]);
     snprintf(path, sizeof(path), "%s/trace.json", stage->options->out_directory);
     bool traced = stat(path, &trace) == 0 && trace.st_size > 2;
-    printf("\n%s\n%zu pictures and trace.json (%lld bytes; for ui.perfetto.dev or chrome://tracing) in %s\n", tables,
-           pictures, (long long)trace.st_size, stage->options->out_directory);
+    printf("\n%zu pictures and trace.json (%lld bytes; for ui.perfetto.dev or chrome://tracing) in %s\n", pictures,
+           (long long)trace.st_size, stage->options->out_directory);
     stage->failed_steps += !traced;
     demo_print_verdict(stage, complete);
 }

@@ -29,14 +29,10 @@ enum { LAB_CAPABILITIES = 10 };
 
 enum lab_side { LAB_LEFT, LAB_RIGHT };
 
-/* How waiting is done where the mechanism leaves a choice. */
-enum lab_wait { LAB_WAIT_BLOCK, LAB_WAIT_SPIN };
-
 /* What the two will exchange; some mechanisms size their memory or their queues by it. */
 struct lab_shape {
     size_t message_bytes;  /* of each message */
     bool one_core;         /* both sides share a processor: spinning must yield */
-    bool is_transfer;      /* one large transfer; large messages, if the mechanism has them */
     const char *directory; /* for names in the file system; exists, is empty, and is removed afterwards */
 };
 

@@ -262,7 +262,6 @@ static int run_once(struct run *run, struct lab_result *ret_result)
 {
     struct lab_shape shape = {.message_bytes = run->message_bytes,
                               .one_core = run->task->placement == LAB_TOGETHER,
-                              .is_transfer = run->task->workload == LAB_TRANSFER,
                               .directory = run->task->directory};
     int controls[2];
     int rc = run->transport->open(&shape, &run->link);

@@ -38,7 +38,6 @@ struct lab_result {
     double total_ms;
     /* Round trips only. */
     double p50_us, p99_us, p999_us;
-    uint64_t lost; /* of a transport that may lose */
 };
 
 /* 0; -EOPNOTSUPP with only one core asked to be two; -ETIMEDOUT; -EBADMSG: something arrived wrong; or -errno. */
