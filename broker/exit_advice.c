@@ -24,6 +24,11 @@ void exit_advice_print(FILE *out, const char *prefix, const struct exit_advice *
     fprintf(out, "%sto allow it, add to %s: %s\n%sthat %s\n", prefix, where, advice->row, prefix, advice->opens);
 }
 
+const char *exit_advice_file(void)
+{
+    return where;
+}
+
 json_t *exit_advice_json(const struct exit_advice *advice)
 {
     if (advice->row[0] == '\0')

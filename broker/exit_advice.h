@@ -19,6 +19,9 @@ void exit_advice_fill(struct exit_advice *advice, const struct exit_report *repo
 /* Two lines, each after `prefix`; nothing where there is no advice. */
 void exit_advice_print(FILE *out, const char *prefix, const struct exit_advice *advice);
 
+/* The file such a row belongs into. */
+const char *exit_advice_file(void);
+
 /* {"add", "to", "opens"}, or null. */
 json_t *exit_advice_json(const struct exit_advice *advice);
 

@@ -52,8 +52,7 @@ bool crash_has_address(const struct crash_record *record);
 /* Name of a system call of this machine ("openat"), or "syscall 123" in a static buffer. By libseccomp. */
 const char *crash_syscall_name(uint32_t arch, int number);
 
-/* Kind, note, registers, code bytes and the first 4 KB of stack as text for the report file. The length without the
- * NUL. */
-size_t crash_record_format(const struct crash_record *record, char *out, size_t out_bytes);
+/* Name of a record's register: "rip" and so on, in the DWARF numbering of this machine. */
+void crash_register_name(uint32_t index, char *out, size_t out_bytes);
 
 #endif

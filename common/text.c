@@ -149,6 +149,21 @@ size_t text_escape(char *out, size_t out_size, const void *data, size_t size_byt
     return escape_all(out, out_size, data, size_bytes, escape_for_people);
 }
 
+bool text_is_escaped(const void *data, size_t size_bytes)
+{
+    const uint8_t *at = data;
+
+    while (size_bytes > 0) {
+        uint32_t code_point;
+        size_t n = text_decode(at, size_bytes, &code_point);
+        if (n == 0 || code_point < 0x20 || is_deceptive(code_point))
+            return false;
+        at += n;
+        size_bytes -= n;
+    }
+    return true;
+}
+
 size_t text_escape_json(char *out, size_t out_size, const void *data, size_t size_bytes)
 {
     return escape_all(out, out_size, data, size_bytes, escape_for_json);

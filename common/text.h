@@ -18,8 +18,15 @@ size_t text_escape(char *out, size_t out_size, const void *data, size_t size_byt
 /* The same for a JSON string body (no quotes): \uNNNN escapes, invalid UTF-8 as U+FFFD. */
 size_t text_escape_json(char *out, size_t out_size, const void *data, size_t size_bytes);
 
+/* Whether data is such text: text_escape() would change nothing in it but backslashes. */
+bool text_is_escaped(const void *data, size_t size_bytes);
+
 /* Terminal columns of a valid UTF-8 string (2 for East Asian wide), as wcwidth(3) of a UTF-8 locale would say. */
 size_t text_columns(const char *utf8);
+
+/* The first characters of valid UTF-8 that fit into so many columns, with "…" for what does not. out holds utf8
+ * with its NUL and 3 bytes more. */
+void text_clip(char *out, const char *utf8, size_t columns);
 
 /* Decodes the character at data, strictly (shortest form, no surrogates, at most U+10FFFF). Its length in bytes, or 0
  * when there is none that is valid. */

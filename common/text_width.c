@@ -128,3 +128,24 @@ size_t text_columns(const char *utf8)
     }
     return columns;
 }
+
+void text_clip(char *out, const char *utf8, size_t columns)
+{
+    size_t left = strlen(utf8), used = 0, used_columns = 0;
+
+    if (text_columns(utf8) <= columns) {
+        memcpy(out, utf8, left + 1);
+        return;
+    }
+    while (left > 0) {
+        uint32_t code_point;
+        size_t n = text_decode(utf8 + used, left, &code_point);
+        if (n == 0 || used_columns + code_point_columns(code_point) + 1 > columns)
+            break;
+        used_columns += code_point_columns(code_point);
+        used += n;
+        left -= n;
+    }
+    memcpy(out, utf8, used);
+    strcpy(out + used, columns > 0 ? "\xe2\x80\xa6" : "");
+}

@@ -174,6 +174,39 @@ static void sizes_are_short_and_decimal(void **state)
     }
 }
 
+static void escaped_text_is_known_as_such_and_other_text_is_not(void **state)
+{
+    static const char *const fit[] = {"", "plain \\x1b", "déjà 한국어 🎈", "back\\slash \"quoted\""};
+    static const char *const unfit[] = {"\033[2J", "a\nb", "\177", "\302\205", "\342\200\256", "\377", "\303"};
+    (void)state;
+    for (size_t i = 0; i < sizeof fit / sizeof fit[0]; i++)
+        assert_true(text_is_escaped(fit[i], strlen(fit[i])));
+    for (size_t i = 0; i < sizeof unfit / sizeof unfit[0]; i++) {
+        char escaped[64];
+        assert_false(text_is_escaped(unfit[i], strlen(unfit[i])));
+        size_t length = text_escape(escaped, sizeof escaped, unfit[i], strlen(unfit[i]));
+        assert_true(text_is_escaped(escaped, length));
+    }
+    assert_false(text_is_escaped("a\0b", 3));
+}
+
+static void clips_to_columns_by_whole_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t columns;
+        const char *expected;
+    } cases[] = {{"abc", 3, "abc"},       {"abcd", 3, "ab…"},     {"abcd", 1, "…"},     {"abcd", 0, ""},
+                 {"한국어", 6, "한국어"}, {"한국어", 5, "한국…"}, {"한국어", 4, "한…"}, {"e\u0301ab", 2, "e\u0301…"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char out[64];
+        text_clip(out, cases[i].text, cases[i].columns);
+        assert_string_equal(out, cases[i].expected);
+        assert_true(text_columns(out) <= cases[i].columns);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +218,8 @@ int main(void)
         cmocka_unit_test(json_bodies_need_no_further_quoting),
         cmocka_unit_test(tells_utf8_from_other_bytes),
         cmocka_unit_test(decodes_every_code_point),
+        cmocka_unit_test(escaped_text_is_known_as_such_and_other_text_is_not),
+        cmocka_unit_test(clips_to_columns_by_whole_characters),
         cmocka_unit_test(columns_do_not_depend_on_the_locale),
         cmocka_unit_test(columns_agree_with_the_c_library),
         cmocka_unit_test(sizes_are_short_and_decimal),
