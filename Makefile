@@ -72,7 +72,9 @@ RENDERER_C := $(filter-out renderer/main.c,$(wildcard renderer/*.c))
 ATTACK_C := $(wildcard renderer/attack/*.c)
 DEMO_C := $(wildcard demo/*.c)
 LAB_C := $(wildcard demo/lab/*.c demo/lab/mechanisms/*.c)
-SUPPORT_C := $(filter-out %_main.c,$(wildcard tests/support/*.c))
+# Linked as objects: what has a main() of its own, and what no test has to ask for.
+SUPPORT_C := $(filter-out %_main.c %/state_home.c,$(wildcard tests/support/*.c))
+STATE_HOME := $(B)/tests/support/state_home.o
 UNIT_C := $(wildcard tests/unit/*.c)
 INTEGRATION_C := $(wildcard tests/integration/*.c)
 FUZZ_C := $(wildcard tests/fuzz/*.c)
@@ -266,11 +268,14 @@ $(LAB): $(call objects,$(LAB_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON) $(LIBS_LAB))
 
 # A unit test may reach into one side; the archives hand over only what it names.
-$(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
+$(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(STATE_HOME) $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
 
 # Plays the kernel's part in a tree of cgroups (tests/support/fake_cgroup.h).
 $(B)/tests/unit/test_cgroup: private LDFLAGS_ALL += -Wl,--wrap=openat,--wrap=mkdirat,--wrap=unlinkat,--wrap=write
+
+# Plays a file system that cannot rename without replacing.
+$(B)/tests/unit/test_crash_store: private LDFLAGS_ALL += -Wl,--wrap=renameat2
 
 # Plays zygote and renderers without a cell, for tests that attack the broker from below.
 $(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)

@@ -1,47 +1,24 @@
 #include "broker/viewer_session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "broker/output.h"
+#include "broker/state_directory.h"
 #include "common/text.h"
 
 enum { VIEWER_SESSION_VERSION = 1 };
 
-/* mkdir -p for what follows `path`'s first `done` bytes. */
-static int viewer_session_make_directory(char *path)
-{
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        int r = mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
-        *slash = '/';
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 int viewer_session_path(char *out, size_t out_bytes)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    int length;
+    int r = state_directory_path("session.json", out, out_bytes);
 
-    /* The base directory specification: relative paths are invalid and to be ignored. */
-    if (state && state[0] == '/')
-        length = snprintf(out, out_bytes, "%s/bulkhead/session.json", state);
-    else if (home && home[0] == '/')
-        length = snprintf(out, out_bytes, "%s/.local/state/bulkhead/session.json", home);
-    else
-        return -ENOENT;
-    return length < 0 || (size_t)length >= out_bytes ? -ENAMETOOLONG : viewer_session_make_directory(out);
+    return r < 0 ? r : state_directory_make_parents(out);
 }
 
 /* JSON holds Unicode only and file names need not be: such a name is written in hexadecimal. */
