@@ -150,6 +150,8 @@ int attack_run_create(const struct attack_run_options *options, struct attack_ru
     run->broker_options.renderer_path = run->attacker_path;
     run->broker_options.policy = &run->policy;
     run->broker_options.spares = 0;
+    /* These ends were asked for: a report of each would push out those that were not. */
+    run->broker_options.no_crash_reports = options->broker->crash_directory == NULL;
     r = run->attacker_path == NULL ? -ENOENT : start(run);
     if (r < 0) {
         explain(run, r, ret_why, why_bytes);

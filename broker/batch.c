@@ -14,8 +14,9 @@
 enum {
     /* A second renderer opens and lays out the document again: worth it when each then has a few pages to paint. */
     PAGES_FOR_ANOTHER_WORKER = 4,
-    /* Reading the debug data of a renderer takes some tenths of a second; it is a courtesy, not the result. */
-    BACKTRACES_MS = 3000,
+    /* Reading the debug data of a renderer and hashing its document take some tenths of a second; they are a courtesy,
+     * not the result. */
+    REPORTS_MS = 3000,
 };
 
 bool batch_is_stopping(const struct batch *batch)
@@ -121,8 +122,9 @@ static int set_deadline(struct batch *batch, uint64_t at_ms)
 
 static void finish(struct batch *batch)
 {
-    bool waits = batch->options.backtraces && batch->backtraces_due > 0 && !batch_is_stopping(batch);
-    if (waits && !batch->deadline && set_deadline(batch, clock_now_ms() + BACKTRACES_MS) == 0)
+    bool wants = batch->options.backtraces || !batch->options.broker.no_crash_reports;
+    bool waits = wants && broker_has_open_reports(batch->broker) && !batch_is_stopping(batch);
+    if (waits && !batch->deadline && set_deadline(batch, clock_now_ms() + REPORTS_MS) == 0)
         return;
     if (!waits)
         loop_stop(broker_loop(batch->broker), 0);
@@ -167,25 +169,44 @@ static void on_shutdown(struct broker *broker, int count, uint64_t deadline_ms, 
         loop_stop(broker_loop(broker), 0);
 }
 
-static struct batch_end *find_end(struct batch *batch, unsigned renderer_id)
+static struct batch_end *find_end(struct batch *batch, unsigned renderer_id, const struct batch_file **ret_file)
 {
-    for (size_t i = 0; i < batch->file_count; i++)
-        for (size_t end = 0; end < batch->files[i].end_count; end++)
-            if (batch->files[i].ends[end].renderer_id == renderer_id)
-                return &batch->files[i].ends[end];
+    *ret_file = NULL;
+    for (size_t i = 0; i < batch->file_count; i++) {
+        for (size_t end = 0; end < batch->files[i].end_count; end++) {
+            if (batch->files[i].ends[end].renderer_id != renderer_id)
+                continue;
+            *ret_file = &batch->files[i];
+            return &batch->files[i].ends[end];
+        }
+    }
     return NULL;
 }
 
 static void on_backtrace(struct broker *broker, const struct exit_report *report, const char *text, void *userdata)
 {
     struct batch *batch = userdata;
-    struct batch_end *end = find_end(batch, report->renderer_id);
+    const struct batch_file *file;
+    struct batch_end *end = find_end(batch, report->renderer_id, &file);
     (void)broker;
-    if (!end || end->backtrace)
-        return;
-    end->backtrace = strdup(text);
-    batch->backtraces_due--;
+    if (end && !end->backtrace)
+        end->backtrace = strdup(text);
     batch_wake(batch);
+}
+
+static void on_crash_report(struct broker *broker, const struct exit_report *report, const char *path, const char *why,
+                            void *userdata)
+{
+    struct batch *batch = userdata;
+    const struct batch_file *file;
+    struct batch_end *end = find_end(batch, report->renderer_id, &file);
+    (void)broker;
+    if (end && !end->report && path)
+        end->report = strdup(path);
+    if (batch->listener->crash_report)
+        batch->listener->crash_report(batch, file, path, why, batch->userdata);
+    if (!batch->is_over)
+        batch_wake(batch);
 }
 
 static void on_cell_ready(struct broker *broker, void *userdata)
@@ -208,7 +229,12 @@ static void on_cell_failed(struct broker *broker, int error, const char *why, vo
 }
 
 static const struct broker_listener broker_listener = {
-    .shutdown = on_shutdown, .cell_ready = on_cell_ready, .cell_failed = on_cell_failed, .backtrace = on_backtrace};
+    .shutdown = on_shutdown,
+    .cell_ready = on_cell_ready,
+    .cell_failed = on_cell_failed,
+    .backtrace = on_backtrace,
+    .crash_report = on_crash_report,
+};
 
 static int make_files(struct batch *batch, char *const *inputs, size_t count)
 {
@@ -365,6 +391,7 @@ int batch_run(struct batch *batch)
     batch->is_over = true;
     end_workers(batch);
     fail_unfinished(batch, &why);
+    broker_finish_reports(batch->broker);
     batch_error_clear(&why);
     return r < 0 ? EXIT_CODE_INTERNAL : exit_code(batch);
 }

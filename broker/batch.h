@@ -35,7 +35,7 @@ struct batch_options {
     float layout_width_pt, layout_height_pt, layout_em_pt;
     bool no_files;   /* documents may ask for nothing */
     bool paint;      /* false: only find out what the inputs are */
-    bool backtraces; /* wait for the backtraces of renderers that crashed */
+    bool backtraces; /* wait for the backtraces of renderers that crashed, even if there are no crash reports */
     bool to_stdout;  /* pages go to standard output, in order */
     bool has_crash_test, crash_every;
     Bulkhead__CrashTest__Kind crash_test; /* for each input's first renderer; with crash_every for all of them */
@@ -76,6 +76,7 @@ struct batch_end {
     bool has_page;
     uint32_t page;
     char *backtrace; /* owned: a frame a line, escaped; NULL: none, or not waited for */
+    char *report;    /* owned: path of its crash report, escaped; NULL: none */
     char summary[256];
     struct exit_advice advice;
 };
@@ -102,6 +103,9 @@ struct batch_listener {
     void (*page_done)(struct batch *batch, const struct batch_file *file, const struct batch_page *page,
                       void *userdata);
     void (*file_done)(struct batch *batch, const struct batch_file *file, void *userdata);
+    /* A crash report was written at `path`, or NULL and why not; escaped. file: of which input, NULL if of none. */
+    void (*crash_report)(struct batch *batch, const struct batch_file *file, const char *path, const char *why,
+                         void *userdata);
 };
 
 /* Starts the broker. 0 or -errno; with an error for people in *ret_error, which the caller clears (batch_error_clear).

@@ -123,13 +123,11 @@ void batch_file_give_up(struct batch *batch, struct batch_file *file, const stru
     }
 }
 
-void batch_file_note_end(struct batch *batch, struct batch_file *file, const struct exit_report *report,
-                         const struct batch_page *page)
+void batch_file_note_end(struct batch_file *file, const struct exit_report *report, const struct batch_page *page)
 {
     struct batch_end *ends = reallocarray(file->ends, file->end_count + 1, sizeof(*ends));
     if (!ends)
         return;
-    batch->backtraces_due += report->has_record;
     file->ends = ends;
     struct batch_end *end = &ends[file->end_count++];
     *end = (struct batch_end){
@@ -167,8 +165,10 @@ void batch_file_fini(struct batch_file *file)
         batch_error_clear(&file->pages[i].error);
     }
     free(file->pages);
-    for (size_t i = 0; i < file->end_count; i++)
+    for (size_t i = 0; i < file->end_count; i++) {
         free(file->ends[i].backtrace);
+        free(file->ends[i].report);
+    }
     free(file->ends);
     batch_error_clear(&file->error);
     document_unref(file->document);

@@ -21,9 +21,8 @@ struct batch {
     struct batch_worker *workers; // batch_worker::next
     unsigned worker_count;
     struct batch_error start_error;
-    enum exit_code stop_code; // why the whole batch stops early; EXIT_CODE_OK = it does not
-    bool is_over;             // the loop has ended
-    unsigned backtraces_due;
+    enum exit_code stop_code;     // why the whole batch stops early; EXIT_CODE_OK = it does not
+    bool is_over;                 // the loop has ended
     struct loop_source *deadline; // for running work after a signal
     struct loop_source *wake;     // batch_schedule() is due
 };
@@ -45,8 +44,7 @@ void batch_file_page_failed(struct batch *batch, struct batch_file *file, struct
 void batch_file_page_written(struct batch *batch, struct batch_file *file, struct batch_page *page);
 /* Fails all pages that wait; with a reason. */
 void batch_file_give_up(struct batch *batch, struct batch_file *file, const struct batch_error *error);
-void batch_file_note_end(struct batch *batch, struct batch_file *file, const struct exit_report *report,
-                         const struct batch_page *page);
+void batch_file_note_end(struct batch_file *file, const struct exit_report *report, const struct batch_page *page);
 /* Whether nothing is left to do; then marks it done and tells the listener. */
 void batch_file_check_done(struct batch *batch, struct batch_file *file);
 void batch_file_fini(struct batch_file *file);

@@ -37,6 +37,26 @@ void batch_report_line(FILE *out, const struct batch_file *file)
         exit_advice_print(out, "bulkhead: ", &file->ends[i].advice);
 }
 
+void batch_report_crash_line(FILE *out, const struct batch_file *file, const char *path, const char *why)
+{
+    char name[512] = "";
+    if (file)
+        text_escape(name, sizeof(name), file->input, strlen(file->input));
+    fprintf(out, "bulkhead: %s%s", name, file ? ": " : "");
+    if (path)
+        fprintf(out, "crash report: %s\n", path);
+    else
+        fprintf(out, "warning: no crash report: %s (--crash-dir DIR says where, --no-crash-reports asks for none)\n",
+                why);
+}
+
+void batch_report_crash_lines(FILE *out, const struct batch_file *file)
+{
+    for (size_t i = 0; i < file->end_count; i++)
+        if (file->ends[i].report)
+            batch_report_crash_line(out, file, file->ends[i].report, NULL);
+}
+
 void batch_report_start_error(FILE *out, const struct batch_error *error)
 {
     fprintf(out, "bulkhead: %s", message_of(error));
@@ -107,6 +127,7 @@ static json_t *end_json(const struct batch_end *end)
     json_object_set_new(object, "oom_kill", end->oom == OOM_NONE ? json_null() : json_string(oom_kind_name(end->oom)));
     json_object_set_new(object, "backtrace", backtrace_json(end->backtrace));
     json_object_set_new(object, "policy_advice", exit_advice_json(&end->advice));
+    json_object_set_new(object, "crash_report", end->report ? json_string(end->report) : json_null());
     return object;
 }
 

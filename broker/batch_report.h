@@ -9,6 +9,10 @@
 
 /* "bulkhead: NAME: what; 2 of 3 pages were written (way out)", for a file that failed. */
 void batch_report_line(FILE *out, const struct batch_file *file);
+/* "bulkhead: NAME: crash report: PATH", or a warning that there is none and why. file may be NULL. */
+void batch_report_crash_line(FILE *out, const struct batch_file *file, const char *path, const char *why);
+/* Such a line for every crash report of the file there is by now. */
+void batch_report_crash_lines(FILE *out, const struct batch_file *file);
 /* "bulkhead: why (way out)": no renderer could be had. */
 void batch_report_start_error(FILE *out, const struct batch_error *error);
 

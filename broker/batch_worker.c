@@ -322,7 +322,7 @@ static void on_ended(struct tab *tab, const struct exit_report *report, void *us
     if (worker->state == WORKER_FINISHED && !worker->page)
         return;
     if (report->renderer_id != 0)
-        batch_file_note_end(worker->batch, worker->file, report, worker->page);
+        batch_file_note_end(worker->file, report, worker->page);
     set_end(&error, worker->batch, report);
     if (worker->page)
         page_failed(worker, &error);

@@ -9,23 +9,15 @@
 #include <unistd.h>
 
 #include "broker/audit.h"
+#include "broker/autopsy.h"
 #include "broker/broker_private.h"
 #include "broker/signals.h"
-#include "broker/symbolise.h"
 #include "broker/trace.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 
 enum { TRACE_INTERVAL_MS = 500 };
-
-/* A backtrace on its way. */
-struct autopsy {
-    struct autopsy *next; // broker::autopsies
-    struct broker *broker;
-    struct symbolise_job *job;
-    struct exit_report report;
-};
 
 struct broker {
     struct broker_options options;
@@ -44,7 +36,7 @@ struct broker {
     bool is_cell_known;
     struct counters past; // of renderers and zygotes that are gone
     uint64_t end_counts[EXIT_CAUSE_COUNT];
-    struct autopsy *autopsies;
+    struct autopsies *autopsies;
     int shutdown_count, shutdown_signal;
     struct oom_watch oom;
     struct cgroup *cgroup; // NULL: renderers have none of their own
@@ -225,43 +217,25 @@ static int on_hello(struct renderer *renderer, const Bulkhead__Hello *hello, cha
     return 0;
 }
 
-static void free_autopsy(struct autopsy *autopsy)
+static void on_backtrace(const struct exit_report *end, const char *text, void *userdata)
 {
-    for (struct autopsy **link = &autopsy->broker->autopsies; *link != NULL; link = &(*link)->next) {
-        if (*link == autopsy) {
-            *link = autopsy->next;
-            break;
-        }
-    }
-    free(autopsy);
-}
-
-static void on_symbolised(struct symbolise_job *job, const char *text, void *userdata)
-{
-    (void)job;
-    struct autopsy *autopsy = userdata;
-    struct broker *broker = autopsy->broker;
+    struct broker *broker = userdata;
     if (broker->listener->backtrace != NULL)
-        broker->listener->backtrace(broker, &autopsy->report, text, broker->userdata);
-    free_autopsy(autopsy);
+        broker->listener->backtrace(broker, end, text, broker->userdata);
 }
 
-static void start_autopsy(struct broker *broker, struct renderer *renderer, const struct exit_report *report)
+static void on_reported(const struct exit_report *end, const char *document, const char *path, const char *why,
+                        void *userdata)
 {
-    struct autopsy *autopsy = report->has_record ? calloc(1, sizeof *autopsy) : NULL;
-    if (autopsy == NULL)
-        return;
-    size_t count;
-    const struct symbolise_module *modules = cell_host_modules(renderer_cell(renderer), &count);
-    autopsy->broker = broker;
-    autopsy->report = *report;
-    if (symbolise_start(broker->loop, &report->record, modules, count, on_symbolised, autopsy, &autopsy->job) < 0) {
-        free(autopsy);
-        return;
-    }
-    autopsy->next = broker->autopsies;
-    broker->autopsies = autopsy;
+    struct broker *broker = userdata;
+    if (broker->listener->crash_report != NULL)
+        broker->listener->crash_report(broker, end, path, why, broker->userdata);
+    else
+        broker_say(broker, "%s: %s: %s", document != NULL ? document : "a renderer without a document",
+                   path != NULL ? "crash report" : "no crash report", path != NULL ? path : why);
 }
+
+static const struct autopsy_listener autopsy_listener = {.backtrace = on_backtrace, .reported = on_reported};
 
 static void on_renderer_ended(struct renderer *renderer, const struct exit_report *report, void *userdata)
 {
@@ -270,7 +244,7 @@ static void on_renderer_ended(struct renderer *renderer, const struct exit_repor
     counters_merge(&broker->past, renderer_counters(renderer));
     if (broker->trace != NULL)
         trace_instant(broker->trace, report->pid, exit_cause_name(report->cause), report->summary, report->noticed_ns);
-    start_autopsy(broker, renderer, report);
+    autopsies_begin(broker->autopsies, renderer, report);
 }
 
 static void on_cell_failed(int error, const char *why, void *userdata)
@@ -364,6 +338,9 @@ int broker_create(const struct broker_options *options, const struct broker_list
     if (error == 0)
         error = signals_create(broker->loop, options->handle_signals, on_signal, broker, &broker->signals);
     if (error == 0)
+        error = autopsies_create(broker, broker->listener->backtrace != NULL, &autopsy_listener, broker,
+                                 &broker->autopsies);
+    if (error == 0)
         error = start_trace(broker);
     if (error == 0)
         error = start_audit(broker);
@@ -383,11 +360,7 @@ void broker_destroy(struct broker *broker)
 {
     if (broker == NULL)
         return;
-    for (struct autopsy *autopsy = broker->autopsies, *next; autopsy != NULL; autopsy = next) {
-        next = autopsy->next;
-        symbolise_cancel(autopsy->job);
-        free(autopsy);
-    }
+    autopsies_destroy(broker->autopsies);
     renderer_pool_destroy(broker->pool);
     audit_destroy(broker->audit);
     cgroup_destroy(broker->cgroup);
@@ -485,4 +458,14 @@ void broker_sum_counters(const struct broker *broker, struct counters *into)
 const uint64_t *broker_end_counts(const struct broker *broker)
 {
     return broker->end_counts;
+}
+
+bool broker_has_open_reports(const struct broker *broker)
+{
+    return autopsies_are_pending(broker->autopsies);
+}
+
+void broker_finish_reports(struct broker *broker)
+{
+    autopsies_finish(broker->autopsies);
 }

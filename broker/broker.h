@@ -55,7 +55,9 @@ struct broker_options {
     bool audit;                  /* renderers count their system calls (broker_audit) */
     uint64_t memory_limit_bytes; /* a renderer's RLIMIT_DATA and memory.max; 0 = the policy's */
     unsigned spares;             /* prewarmed renderers kept waiting; default 1 */
-    bool handle_signals;         /* signalfd for SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD */
+    const char *crash_directory; /* of crash reports; NULL = the user's own (crash_store.h) */
+    bool no_crash_reports;
+    bool handle_signals; /* signalfd for SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD */
 };
 
 /* Callbacks into the program; all may be NULL. */
@@ -70,6 +72,10 @@ struct broker_listener {
     void (*cell_failed)(struct broker *broker, int error, const char *why, void *userdata);
     /* A symbolised backtrace for a crash that was reported before (text, several lines, escaped). */
     void (*backtrace)(struct broker *broker, const struct exit_report *report, const char *text, void *userdata);
+    /* Where the crash report of an end is that was reported before, or NULL and why there is none; both escaped. Once
+     * for each end that is worth one, after its backtrace. Without this callback it is said as an event. */
+    void (*crash_report)(struct broker *broker, const struct exit_report *report, const char *path, const char *why,
+                         void *userdata);
 };
 
 int broker_create(const struct broker_options *options, const struct broker_listener *listener, void *userdata,
@@ -92,6 +98,10 @@ const char *broker_engine_version(const struct broker *broker);
 
 /* All messages so far, of living renderers, dead ones and the zygote. */
 void broker_sum_counters(const struct broker *broker, struct counters *into);
+/* Whether backtraces or crash reports of ends that were reported are still being worked out. */
+bool broker_has_open_reports(const struct broker *broker);
+/* Writes those crash reports now, without what is missing: their callbacks come before this returns. */
+void broker_finish_reports(struct broker *broker);
 /* How often each end was seen. */
 const uint64_t *broker_end_counts(const struct broker *broker); /* [EXIT_CAUSE_COUNT] */
 

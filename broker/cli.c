@@ -71,6 +71,14 @@ static int parse_memory(struct cli_common *common, const char *command, const ch
     return 0;
 }
 
+static int parse_crash_directory(struct cli_common *common, const char *command, const char *argument)
+{
+    if (*argument == '\0')
+        return bad_value(command, "crash-dir", argument, "a directory");
+    common->broker.crash_directory = argument;
+    return 0;
+}
+
 int cli_common_option(struct cli_common *common, const char *command, int option, const char *argument)
 {
     switch (option) {
@@ -95,6 +103,11 @@ int cli_common_option(struct cli_common *common, const char *command, int option
         return 0;
     case CLI_OPTION_JSON:
         common->json = true;
+        return 0;
+    case CLI_OPTION_CRASH_DIRECTORY:
+        return parse_crash_directory(common, command, argument);
+    case CLI_OPTION_NO_CRASH_REPORTS:
+        common->broker.no_crash_reports = true;
         return 0;
     default:
         return 1;

@@ -24,6 +24,8 @@ enum {
     CLI_OPTION_TIMEOUT,
     CLI_OPTION_JSON,
     CLI_OPTION_AUDIT, /* render and info only */
+    CLI_OPTION_CRASH_DIRECTORY,
+    CLI_OPTION_NO_CRASH_REPORTS,
     CLI_OPTION_OWN = 0x200,
 };
 
@@ -37,6 +39,8 @@ enum {
     {"memory", required_argument, NULL, CLI_OPTION_MEMORY},   \
     {"timeout", required_argument, NULL, CLI_OPTION_TIMEOUT}, \
     {"json", no_argument, NULL, CLI_OPTION_JSON},             \
+    {"crash-dir", required_argument, NULL, CLI_OPTION_CRASH_DIRECTORY},       \
+    {"no-crash-reports", no_argument, NULL, CLI_OPTION_NO_CRASH_REPORTS},     \
     {"help", no_argument, NULL, 'h'}
 /* clang-format on */
 
@@ -51,6 +55,8 @@ enum {
     "                            that is not optional (bulkhead help layers lists them)\n"                             \
     "      --policy FILE         the broker's limits as a JSON object (bulkhead help policy)\n"                        \
     "      --trace FILE          write a trace for chrome://tracing, Perfetto or Speedscope\n"                         \
+    "      --crash-dir DIR       where crash reports are kept (bulkhead help crashes)\n"                               \
+    "      --no-crash-reports    write none\n"                                                                         \
     "      --log LEVEL           debug, info, warning (default), error or none, on stderr\n"                           \
     "  -h, --help                this text\n"
 

@@ -19,6 +19,7 @@ static const char overview[] =
     "  info FILE...     format, title, pages and page size\n"
     "  open FILE...     look at documents in this terminal, one tab each\n"
     "  attack [NAME...] attack its own renderers, from inside, and say what came of it\n"
+    "  crashes          the crash reports of renderers: list, show N, clear\n"
     "  help TOPIC       a command's options, or: exit-codes, layers, policy, syscalls\n"
     "  version          the version\n"
     "\n"
@@ -56,6 +57,8 @@ static int print_policy(void)
     print_row("messages_per_second", policy.messages_per_second, "from one renderer");
     print_row("shutdown_deadline_ms", policy.shutdown_deadline_ms, "for work under way after Ctrl-C");
     print_row("log_text_bytes_per_second", policy.log_text_bytes_per_second, "of a renderer's stdout and stderr");
+    print_row("crash_reports", policy.crash_reports, "kept, the newest of all; 0 for none");
+    print_row("crash_reports_bytes", policy.crash_reports_bytes, "of all of them together");
     return cli_finish_stdout(EXIT_CODE_OK);
 }
 
@@ -93,14 +96,9 @@ int cmd_help(int argc, char **argv)
         int (*command)(int, char **);
         int (*print)(void);
     } topics[] = {
-        {"render", cmd_render, NULL},
-        {"info", cmd_info, NULL},
-        {"open", cmd_open, NULL},
-        {"attack", cmd_attack, NULL},
-        {"exit-codes", NULL, print_exit_codes},
-        {"layers", NULL, print_layers},
-        {"policy", NULL, print_policy},
-        {"syscalls", NULL, print_syscalls},
+        {"render", cmd_render, NULL},   {"info", cmd_info, NULL},       {"open", cmd_open, NULL},
+        {"attack", cmd_attack, NULL},   {"crashes", cmd_crashes, NULL}, {"exit-codes", NULL, print_exit_codes},
+        {"layers", NULL, print_layers}, {"policy", NULL, print_policy}, {"syscalls", NULL, print_syscalls},
     };
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         help_print_overview(stdout);

@@ -37,6 +37,7 @@ struct info_options {
 struct info_view {
     const struct info_options *options;
     size_t next;
+    bool has_warned; /* that a crash report could not be written */
 };
 
 static void print_grants(const struct document *document)
@@ -95,6 +96,7 @@ static void on_file_done(struct batch *batch, const struct batch_file *file, voi
         } else if (next->error.code == EXIT_CODE_OK && !view->options->common.json) {
             print_file(next);
         }
+        batch_report_crash_lines(stderr, next);
     }
 }
 
@@ -104,7 +106,20 @@ static void on_cell_ready(struct batch *batch, void *userdata)
     cli_sandbox_warn(batch_broker(batch), stderr);
 }
 
-static const struct batch_listener listener = {.cell_ready = on_cell_ready, .file_done = on_file_done};
+static void on_crash_report(struct batch *batch, const struct batch_file *file, const char *path, const char *why,
+                            void *userdata)
+{
+    struct info_view *view = userdata;
+    (void)batch;
+    if (path ? file && file->index >= view->next : view->has_warned)
+        return; /* the first is said together with what became of the file */
+    view->has_warned |= !path;
+    fflush(stdout);
+    batch_report_crash_line(stderr, file, path, why);
+}
+
+static const struct batch_listener listener = {
+    .cell_ready = on_cell_ready, .file_done = on_file_done, .crash_report = on_crash_report};
 
 static int parse(int argc, char **argv, struct info_options *options)
 {

@@ -14,6 +14,7 @@
 struct render_view {
     const struct render_options *options;
     struct progress progress;
+    bool has_warned; /* that a crash report could not be written */
 };
 
 static void on_log(enum log_level level, const char *line, void *userdata)
@@ -46,15 +47,28 @@ static void on_page_done(struct batch *batch, const struct batch_file *file, con
 static void on_file_done(struct batch *batch, const struct batch_file *file, void *userdata)
 {
     struct render_view *view = userdata;
-    /* That no renderer can be had is said once, not for every input. */
-    if (file->error.code == EXIT_CODE_OK || batch_start_error(batch)->code != EXIT_CODE_OK)
-        return;
     progress_hide(&view->progress);
-    batch_report_line(stderr, file);
+    /* That no renderer can be had is said once, not for every input. */
+    if (file->error.code != EXIT_CODE_OK && batch_start_error(batch)->code == EXIT_CODE_OK)
+        batch_report_line(stderr, file);
+    batch_report_crash_lines(stderr, file);
+}
+
+/* Why there is none is as true of the next one. */
+static void on_crash_report(struct batch *batch, const struct batch_file *file, const char *path, const char *why,
+                            void *userdata)
+{
+    struct render_view *view = userdata;
+    (void)batch;
+    if (path ? file && !file->is_done : view->has_warned)
+        return; /* the first is said together with what became of the file */
+    view->has_warned |= !path;
+    progress_hide(&view->progress);
+    batch_report_crash_line(stderr, file, path, why);
 }
 
 static const struct batch_listener listener = {
-    .cell_ready = on_cell_ready, .page_done = on_page_done, .file_done = on_file_done};
+    .cell_ready = on_cell_ready, .page_done = on_page_done, .file_done = on_file_done, .crash_report = on_crash_report};
 
 static void print_summary(const struct batch *batch, uint64_t elapsed_ns)
 {

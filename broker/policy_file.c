@@ -50,6 +50,8 @@ static const struct field fields[] = {
     FIELD(FIELD_U32, messages_per_second, 100, 100000000),
     FIELD(FIELD_U32, shutdown_deadline_ms, 0, 600000),
     FIELD(FIELD_U32, log_text_bytes_per_second, 0, 1 << 24),
+    FIELD(FIELD_U32, crash_reports, 0, 10000),
+    FIELD(FIELD_U64, crash_reports_bytes, 1ull << 20, 1ull << 40),
 };
 enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
@@ -78,6 +80,8 @@ void policy_init_defaults(struct policy *policy)
         .messages_per_second = 20000,
         .shutdown_deadline_ms = 3000,
         .log_text_bytes_per_second = 8192,
+        .crash_reports = 100,
+        .crash_reports_bytes = 16ull << 20,
     };
 }
 

@@ -24,6 +24,8 @@ struct policy {
     uint32_t messages_per_second;       /* token bucket for one renderer; 20000 */
     uint32_t shutdown_deadline_ms;      /* for running work after SIGTERM; 3000 */
     uint32_t log_text_bytes_per_second; /* a renderer's stdout and stderr; 8192 */
+    uint32_t crash_reports;             /* kept, the newest of all; 0 = none is written; 100 */
+    uint64_t crash_reports_bytes;       /* of all of them together; 16 MiB */
 };
 
 void policy_init_defaults(struct policy *policy);

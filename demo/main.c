@@ -19,7 +19,7 @@ static const char usage[] =
     "  --interactive  stay after the story: switch tabs, scroll, crash, hang, reload (? shows the keys)\n"
     "  --plain        lines instead of a screen, also on a terminal\n"
     "  --pages DIR    the demo's documents (default demo/pages)\n"
-    "  --out DIR      where the pictures and the trace go (default demo-out)\n"
+    "  --out DIR      where the pictures, the trace and the crash reports go (default demo-out)\n"
     "Exit code 0: everything happened as told. 1: something did not.\n";
 
 /* A renderer that hangs is to be seen and gone within two seconds, not eight. */
@@ -82,12 +82,14 @@ static int demo_write_policy(const char *path)
     return r;
 }
 
-static int demo_prepare(const struct stage_options *options, char *policy_path, char *trace_path, size_t size)
+static int demo_prepare(const struct stage_options *options, char *policy_path, char *trace_path, char *crash_directory,
+                        size_t size)
 {
     int r = mkdir(options->out_directory, 0777) < 0 && errno != EEXIST ? -errno : 0;
 
     snprintf(policy_path, size, "%s/policy.json", options->out_directory);
     snprintf(trace_path, size, "%s/trace.json", options->out_directory);
+    snprintf(crash_directory, size, "%s/crashes", options->out_directory);
     if (r == 0)
         r = demo_write_policy(policy_path);
     if (r != 0)
@@ -168,7 +170,7 @@ static int demo_tell(const struct stage_options *options)
 
 int main(int argc, char **argv)
 {
-    char policy_path[4096], trace_path[4096];
+    char policy_path[4096], trace_path[4096], crash_directory[4096];
     struct stage_options options = {
         .pages_directory = "demo/pages",
         .out_directory = "demo-out",
@@ -176,6 +178,7 @@ int main(int argc, char **argv)
             {
                 .policy_path = policy_path,
                 .trace_path = trace_path,
+                .crash_directory = crash_directory,
                 .allow_crash_tests = true,
                 .memory_limit_bytes = DEMO_MEMORY_BYTES,
                 .spares = 1,
@@ -188,7 +191,7 @@ int main(int argc, char **argv)
     int r = demo_parse(argc, argv, &options);
     if (r != 0)
         return r < 0 ? EXIT_CODE_USAGE : EXIT_CODE_OK;
-    if (demo_prepare(&options, policy_path, trace_path, sizeof(policy_path)) != 0)
+    if (demo_prepare(&options, policy_path, trace_path, crash_directory, sizeof(policy_path)) != 0)
         return EXIT_CODE_OUTPUT_UNWRITABLE;
     return cli_finish_stdout(demo_tell(&options));
 }

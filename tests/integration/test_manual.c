@@ -116,6 +116,7 @@ static void every_option_is_in_the_manual_and_no_other(void **state)
     compare_options("info", "bulkhead-info.1");
     compare_options("open", "bulkhead-open.1");
     compare_options("attack", "bulkhead-attack.1");
+    compare_options("crashes", "bulkhead-crashes.1");
 }
 
 static void take_code(const char *line, const char *format, struct words *words)

@@ -71,7 +71,9 @@ static void shows_who_crashed_and_reloads_it(void **state)
     pseudo_terminal_expect(&terminal, "HTML  sad");
     pseudo_terminal_type(&terminal, "i");
     pseudo_terminal_expect(&terminal, "crash_test_write_pixel");
-    pseudo_terminal_type(&terminal, "i2");
+    pseudo_terminal_type(&terminal, "ie");
+    pseudo_terminal_expect(&terminal, "sample.html: crash report: /tmp/");
+    pseudo_terminal_type(&terminal, "e2");
     pseudo_terminal_expect(&terminal, "scene  live");
     pseudo_terminal_type(&terminal, "1r");
     pseudo_terminal_expect(&terminal, "HTML  live");

@@ -136,6 +136,27 @@ static bool record_wild_frames(struct attacker *self)
     return false;
 }
 
+/* Everything it can put into a report of its end, as a terminal would obey it. */
+static bool obeyed_by_terminals(struct attacker *self)
+{
+    static const char title[] = "\033[31mtitle-of-the-document", format[] = "\033]0;format\007\xe2\x80\xae";
+    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
+    Bulkhead__DocumentInfo info = BULKHEAD__DOCUMENT_INFO__INIT;
+    info.format = codec_bytes(format, sizeof format - 1);
+    info.title = codec_bytes(title, sizeof title - 1);
+    info.page_count = 1;
+    envelope.request_id = self->navigate_id;
+    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_DOCUMENT_INFO;
+    envelope.document_info = &info;
+    attacker_say(self, &envelope);
+    struct crash_record *record = attacker_forge(self, CRASH_SIGNAL, SIGSEGV);
+    strcpy(record->note, "\033[2J\rnote\n\x9b");
+    memcpy(record->code_bytes, "\033[2J", 4);
+    record->code_count = 4;
+    die_of(SIGSEGV);
+    return false;
+}
+
 static bool dies_of_sigterm(struct attacker *self)
 {
     (void)self;
@@ -217,6 +238,7 @@ const struct attack hostile_life_attacks[] = {
     {"record-other-signal", ATTACK_AT_NAVIGATE, record_other_signal},
     {"record-syscall", ATTACK_AT_NAVIGATE, record_syscall},
     {"record-wild-frames", ATTACK_AT_NAVIGATE, record_wild_frames},
+    {"obeyed-by-terminals", ATTACK_AT_NAVIGATE, obeyed_by_terminals},
     {"dies-of-sigterm", ATTACK_AT_NAVIGATE, dies_of_sigterm},
     {"stops-itself", ATTACK_AT_NAVIGATE, stops_itself},
     {"sleeps", ATTACK_AT_NAVIGATE, sleeps},

@@ -64,8 +64,20 @@ static void on_backtrace(struct broker *broker, const struct exit_report *report
     siege->backtraces++;
 }
 
+static void on_crash_report(struct broker *broker, const struct exit_report *report, const char *path, const char *why,
+                            void *userdata)
+{
+    struct siege *siege = userdata;
+    (void)broker;
+    assert_true(report->pid > 0);
+    assert_true((path == NULL) != (why == NULL));
+    check_line(path != NULL ? path : why);
+    siege->reports += path != NULL;
+    siege->unwritten += path == NULL;
+}
+
 static const struct broker_listener listener = {
-    .event = on_event, .cell_failed = on_cell_failed, .backtrace = on_backtrace};
+    .event = on_event, .cell_failed = on_cell_failed, .backtrace = on_backtrace, .crash_report = on_crash_report};
 
 static void renderer_path(char *out, size_t out_bytes)
 {

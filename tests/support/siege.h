@@ -34,6 +34,8 @@ struct siege {
     int fds_before;
     size_t log_bytes; /* of lines that carry peer text, since siege_open() */
     unsigned backtraces;
+    unsigned reports;   /* crash reports that were written, */
+    unsigned unwritten; /* and those that were not */
     bool has_cell_failed;
     char why[320];
 };
