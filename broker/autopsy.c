@@ -1,5 +1,6 @@
 #include "broker/autopsy.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -89,18 +90,19 @@ static void write_report(const struct autopsy *autopsy)
                               r < 0 ? NULL : path, r < 0 ? why : NULL, owner->userdata);
 }
 
+/* It is on its owner's list from autopsies_begin() until it is concluded. */
 static void unlink_autopsy(const struct autopsy *autopsy)
 {
     struct autopsies *owner = autopsy->owner;
+    struct autopsy **link = &owner->first;
 
-    for (struct autopsy **link = &owner->first; *link != NULL; link = &(*link)->next) {
-        if (*link != autopsy)
-            continue;
-        *link = autopsy->next;
-        owner->count--;
-        owner->at_work -= autopsy->state != AUTOPSY_WAITING;
-        return;
+    while (*link != autopsy) {
+        assert(*link != NULL);
+        link = &(*link)->next;
     }
+    *link = autopsy->next;
+    owner->count--;
+    owner->at_work -= autopsy->state != AUTOPSY_WAITING;
 }
 
 static void free_autopsy(struct autopsy *autopsy)
@@ -245,7 +247,7 @@ static struct autopsy *make_autopsy(struct autopsies *autopsies, struct renderer
     return autopsy;
 }
 
-/* What is missing says why. */
+/* Of one that is off the list already. What is missing says why. */
 static void conclude_early(struct autopsy *autopsy, const char *why)
 {
     char text[128];
@@ -256,7 +258,6 @@ static void conclude_early(struct autopsy *autopsy, const char *why)
     }
     if (autopsy->report != NULL && autopsy->document != NULL && document_url(autopsy->document)[0] == '\0')
         snprintf(autopsy->report->document.no_sha256, sizeof autopsy->report->document.no_sha256, "%s", why);
-    unlink_autopsy(autopsy);
     if (autopsy->report != NULL)
         write_report(autopsy);
     free_autopsy(autopsy);
@@ -277,10 +278,12 @@ void autopsies_begin(struct autopsies *autopsies, struct renderer *renderer, con
     while (*link != NULL)
         link = &(*link)->next;
     *link = autopsy;
-    if (++autopsies->count > AUTOPSIES_MOST)
+    if (++autopsies->count > AUTOPSIES_MOST) {
+        unlink_autopsy(autopsy);
         conclude_early(autopsy, "too many renderers ended at once");
-    else
+    } else {
         start_waiting(autopsies);
+    }
 }
 
 bool autopsies_are_pending(const struct autopsies *autopsies)
@@ -290,8 +293,12 @@ bool autopsies_are_pending(const struct autopsies *autopsies)
 
 void autopsies_finish(struct autopsies *autopsies)
 {
-    while (autopsies->first != NULL)
-        conclude_early(autopsies->first, "the broker ended first");
+    while (autopsies->first != NULL) {
+        struct autopsy *autopsy = autopsies->first;
+        autopsies->first = autopsy->next;
+        conclude_early(autopsy, "the broker ended first");
+    }
+    autopsies->count = autopsies->at_work = 0;
 }
 
 void autopsies_destroy(struct autopsies *autopsies)

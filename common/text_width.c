@@ -131,6 +131,7 @@ size_t text_columns(const char *utf8)
 
 void text_clip(char *out, const char *utf8, size_t columns)
 {
+    static const char ellipsis[] = "\xe2\x80\xa6";
     size_t left = strlen(utf8), used = 0, used_columns = 0;
 
     if (text_columns(utf8) <= columns) {
@@ -147,5 +148,9 @@ void text_clip(char *out, const char *utf8, size_t columns)
         left -= n;
     }
     memcpy(out, utf8, used);
-    strcpy(out + used, columns > 0 ? "\xe2\x80\xa6" : "");
+    if (columns > 0) {
+        memcpy(out + used, ellipsis, sizeof(ellipsis) - 1);
+        used += sizeof(ellipsis) - 1;
+    }
+    out[used] = '\0';
 }
