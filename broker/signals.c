@@ -9,11 +9,16 @@
 
 #include "common/fd.h"
 
+/* SIGCHLD besides. */
+static const int user_signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2};
+enum { USER_SIGNALS = sizeof user_signals / sizeof user_signals[0] };
+
 struct signals {
     int fd;
     struct loop_source *source;
     sigset_t mask_before;
     struct sigaction pipe_before;
+    bool with_users;
     signals_fn fn;
     void *userdata;
 };
@@ -38,12 +43,9 @@ int signals_create(struct loop *loop, bool with_users, signals_fn fn, void *user
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
-    if (with_users) {
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGHUP);
-        sigaddset(&set, SIGUSR2);
-    }
+    signals->with_users = with_users;
+    for (size_t i = 0; with_users && i < USER_SIGNALS; i++)
+        sigaddset(&set, user_signals[i]);
     signals->fn = fn;
     signals->userdata = userdata;
     struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -60,12 +62,25 @@ int signals_create(struct loop *loop, bool with_users, signals_fn fn, void *user
     return 0;
 }
 
+/* What came too late to be read must not end the program by its default action: ignoring a signal for a moment takes
+ * back one that is pending. */
+static void take_back_pending(void)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction before;
+    for (size_t i = 0; i < USER_SIGNALS; i++)
+        if (sigaction(user_signals[i], &ignore, &before) == 0)
+            sigaction(user_signals[i], &before, NULL);
+}
+
 void signals_destroy(struct signals *signals)
 {
     if (signals == NULL)
         return;
     loop_source_remove(&signals->source);
     fd_close(&signals->fd);
+    if (signals->with_users)
+        take_back_pending();
     sigprocmask(SIG_SETMASK, &signals->mask_before, NULL);
     sigaction(SIGPIPE, &signals->pipe_before, NULL);
     free(signals);

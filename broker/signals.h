@@ -16,7 +16,7 @@ typedef void (*signals_fn)(int signal, void *userdata);
 
 /* Without `with_users`, only SIGCHLD is taken. 0 or -errno. */
 int signals_create(struct loop *loop, bool with_users, signals_fn fn, void *userdata, struct signals **ret_signals);
-/* Restores the mask. Takes NULL. */
+/* Restores the mask; signals not read yet are lost. Takes NULL. */
 void signals_destroy(struct signals *signals);
 
 #endif
