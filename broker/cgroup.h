@@ -6,7 +6,7 @@
  *
  * Nothing is rearranged but a cgroup that is ours alone; at the end all is put back as it was. A renderer is moved by
  * itself, before it is anything (the descriptor of its cgroup.procs goes down with the order to fork it): the kernel
- * makes whoever moves wait for an RCU grace period, 11 ms, which the broker's loop could not afford. Knows nothing of
+ * makes whoever moves wait for an RCU grace period, 12 ms, which the broker's loop could not afford. Knows nothing of
  * renderers but their numbers. 0 or -errno.
  */
 #ifndef BULKHEAD_CGROUP_H

@@ -1,13 +1,20 @@
 #include "broker/cli_sandbox.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
 
-/* Indexed by layer. `missing` completes "no …"; `without` says what is weaker then. */
+#define LAYER(name) BULKHEAD__LAYER_FACT__LAYER__##name
+#define BIT(name)   LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__##name)
+
+/* Indexed by layer. `missing` completes "no …"; `without` says what is weaker then. Where other layers do the same,
+ * `without` completes "only seccomp and … keep", or "nothing keeps": those of `others` that are in force. */
 static const struct layer_words {
     const char *what, *missing, *without;
+    layer_set others;
+    const char *keep; // NULL: "keep"
 } words[] = {
     [BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE] = {"renderers own nothing outside their user namespace",
                                                      "user namespace",
@@ -17,15 +24,15 @@ static const struct layer_words {
     [BULKHEAD__LAYER_FACT__LAYER__PID_NAMESPACE] = {"renderers see no other process", "PID namespace",
                                                     "renderers can see other processes"},
     [BULKHEAD__LAYER_FACT__LAYER__NET_NAMESPACE] = {"renderers have no network", "network namespace",
-                                                    "only seccomp and Landlock keep renderers off the network"},
+                                                    "renderers off the network", BIT(SECCOMP) | BIT(LANDLOCK_NETWORK)},
     [BULKHEAD__LAYER_FACT__LAYER__IPC_NAMESPACE] = {"renderers reach no System V or POSIX IPC", "IPC namespace",
-                                                    "only seccomp keeps renderers from IPC of this host"},
+                                                    "renderers from IPC of this host", BIT(SECCOMP)},
     [BULKHEAD__LAYER_FACT__LAYER__UTS_NAMESPACE] = {"renderers do not see or set the host's name", "UTS namespace",
                                                     "renderers can learn the host's name"},
     [BULKHEAD__LAYER_FACT__LAYER__CGROUP_NAMESPACE] = {"renderers do not see the cgroup tree", "cgroup namespace",
                                                        "renderers can learn their cgroup"},
     [BULKHEAD__LAYER_FACT__LAYER__EMPTY_ROOT] = {"renderers live in an empty, read-only root", "empty root",
-                                                 "only Landlock and seccomp keep renderers from files"},
+                                                 "renderers from files", BIT(LANDLOCK_FILES) | BIT(SECCOMP)},
     [BULKHEAD__LAYER_FACT__LAYER__UNPRIVILEGED_ID] = {"renderers never run as root", "unprivileged id",
                                                       "renderers run under the broker's own id"},
     [BULKHEAD__LAYER_FACT__LAYER__NO_CAPABILITIES] = {"renderers have no capabilities", "dropping of capabilities",
@@ -33,17 +40,17 @@ static const struct layer_words {
     [BULKHEAD__LAYER_FACT__LAYER__NO_NEW_PRIVS] = {"no exec can ever raise a renderer's rights", "no_new_privs",
                                                    "a set-user-id program could raise a renderer's rights"},
     [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_FILES] = {"Landlock forbids every file", "Landlock for files",
-                                                     "the empty root and seccomp alone keep renderers from files"},
+                                                     "renderers from files", BIT(EMPTY_ROOT) | BIT(SECCOMP)},
     [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_NETWORK] = {"Landlock forbids TCP", "Landlock for the network",
-                                                       "the network namespace and seccomp alone keep renderers off it"},
+                                                       "renderers off it", BIT(NET_NAMESPACE) | BIT(SECCOMP)},
     [BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_SCOPES] = {"Landlock forbids abstract sockets and signals outwards",
-                                                      "Landlock scopes",
-                                                      "namespaces and seccomp alone stop signals and abstract sockets"},
+                                                      "Landlock scopes", "signals and abstract sockets",
+                                                      BIT(PID_NAMESPACE) | BIT(NET_NAMESPACE) | BIT(SECCOMP), "stop"},
     [BULKHEAD__LAYER_FACT__LAYER__RESOURCE_LIMITS] = {"memory, files, processes and file sizes are limited",
                                                       "resource limits", "a renderer can use up memory"},
     [BULKHEAD__LAYER_FACT__LAYER__MEMORY_DENY_WRITE_EXECUTE] = {"no memory is both writable and executable",
                                                                 "memory-deny-write-execute",
-                                                                "only seccomp keeps renderers from making code"},
+                                                                "renderers from making code", BIT(SECCOMP)},
     [BULKHEAD__LAYER_FACT__LAYER__SPECULATION_CONTROL] = {"speculation is restrained", "speculation control",
                                                           "renderers may try speculative side channels"},
     [BULKHEAD__LAYER_FACT__LAYER__NOT_DUMPABLE] = {"nobody can attach to or dump a renderer", "non-dumpable state",
@@ -59,6 +66,42 @@ static const struct layer_words {
                                                     "limits are those of resource-limits alone"},
 };
 
+/* As they are called in the middle of a sentence. */
+static const char *wall_name(Bulkhead__LayerFact__Layer layer)
+{
+    switch (layer) {
+    case LAYER(PID_NAMESPACE):
+        return "the PID namespace";
+    case LAYER(NET_NAMESPACE):
+        return "the network namespace";
+    case LAYER(EMPTY_ROOT):
+        return "the empty root";
+    case LAYER(LANDLOCK_FILES):
+    case LAYER(LANDLOCK_NETWORK):
+        return "Landlock";
+    default:
+        return layer_name(layer);
+    }
+}
+
+/* "only the empty root and seccomp keep renderers from files" */
+static void print_what_is_left(FILE *out, const struct layer_status *layers, size_t count,
+                               const struct layer_words *missing)
+{
+    const char *keep = missing->keep != NULL ? missing->keep : "keep";
+    size_t left = 0, said = 0;
+    for (size_t i = 0; i < count; i++)
+        left += (missing->others & LAYER_BIT(i)) != 0 && layers[i].in_force;
+    fputs(left > 0 ? "only " : "nothing", out);
+    for (size_t i = 0; i < count; i++) {
+        if ((missing->others & LAYER_BIT(i)) == 0 || !layers[i].in_force)
+            continue;
+        fprintf(out, "%s%s", said == 0 ? "" : said + 1 < left ? ", " : " and ", wall_name(layers[i].layer));
+        said++;
+    }
+    fprintf(out, " %s%s %s", keep, left > 1 ? "" : "s", missing->without);
+}
+
 static const char *why_missing(const struct layer_status *status)
 {
     const char *name = status->error ? strerrorname_np(status->error) : NULL;
@@ -66,11 +109,22 @@ static const char *why_missing(const struct layer_status *status)
 }
 
 /* Each with what is weaker then, for whoever asked for more than the one line. */
-static void log_missing(const struct layer_status *status)
+static void log_missing(const struct layer_status *status, const struct layer_status *layers, size_t count)
 {
     const struct layer_words *layer = &words[status->layer];
-    log_write(LOG_INFO, "layer=%s in_force=no why=\"%s\" text=\"no %s: %s\"", layer_name(status->layer),
-              why_missing(status), layer->missing, layer->without);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return;
+    if (layer->others != 0)
+        print_what_is_left(out, layers, count, layer);
+    else
+        fputs(layer->without, out);
+    if (fclose(out) == 0)
+        log_write(LOG_INFO, "layer=%s in_force=no why=\"%s\" text=\"no %s: %s\"", layer_name(status->layer),
+                  why_missing(status), layer->missing, text);
+    free(text);
 }
 
 /* A layer that is optional is no loss where a host does not offer it. */
@@ -100,7 +154,7 @@ void cli_sandbox_warn(const struct broker *broker, FILE *out)
     fputs(log_get_level() > LOG_INFO ? " (why: --log info)\n" : "\n", out);
     for (size_t i = 0; i < count; i++)
         if (is_wanted(&layers[i]) && !layers[i].in_force)
-            log_missing(&layers[i]);
+            log_missing(&layers[i], layers, count);
 }
 
 static json_t *layer_json(const struct layer_status *status)

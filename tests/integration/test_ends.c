@@ -308,6 +308,29 @@ static void a_missing_layer_is_named_and_required_ones_refuse(void **state)
     process_result_free(&result);
 }
 
+static void a_warning_names_no_wall_that_is_missing_as_well(void **state)
+{
+    static const struct {
+        const char *without, *says;
+    } cases[] = {
+        {"net-namespace,landlock-network", "\"no network namespace: only seccomp keeps renderers off the network\""},
+        {"net-namespace,landlock-network,seccomp", "\"no network namespace: nothing keeps renderers off the network\""},
+        {"empty-root,landlock-files", "\"no empty root: only seccomp keeps renderers from files\""},
+        {"landlock-files,empty-root", "\"no Landlock for files: only seccomp keeps renderers from files\""},
+    };
+    char out[SCRATCH_PATH];
+    scratch_path(state, "page.png", out);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct process_result result;
+        RUN(&result, NULL, "bulkhead", "render", document_path("sample.png"), "-o", out, "--without", cases[i].without,
+            "--log", "info");
+        assert_int_equal(result.exit_code, 0);
+        if (strstr(result.err, cases[i].says) == NULL)
+            fail_msg("\"%s\" is not in \"%s\"", cases[i].says, result.err);
+        process_result_free(&result);
+    }
+}
+
 static void goes_on_without_user_namespaces_and_says_so(void **state)
 {
     struct process_result result;
@@ -339,6 +362,7 @@ int main(void)
         TEST(two_interrupts_end_at_once_and_one_ends_by_its_deadline),
         TEST(a_trace_stays_valid_when_the_broker_is_killed),
         TEST(a_missing_layer_is_named_and_required_ones_refuse),
+        TEST(a_warning_names_no_wall_that_is_missing_as_well),
         TEST(goes_on_without_user_namespaces_and_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
