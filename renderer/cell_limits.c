@@ -8,34 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/cell_bounds.h"
 #include "renderer/cell_layers.h"
-
-/* Log pipes, channel, document, frame memory, and a file the document asked for; poll() needs it above the count of its
- * fds. */
-enum { OPEN_FDS = 32 };
-
-/* No limit on what is used, and far above any honest need: it bounds the page tables, which no other limit counts (one
- * byte for 512 mapped). */
-#define ADDRESS_SPACE_BYTES (256ull << 30)
-/* The main thread's own; RLIMIT_DATA leaves stacks out, and outside it may be unlimited. */
-#define STACK_BYTES (8ull << 20)
-
-static const struct {
-    int resource;
-    rlim_t value;
-} limits[] = {
-    {RLIMIT_NOFILE, OPEN_FDS},
-    /* Ignored for root, which a renderer is not. */
-    {RLIMIT_NPROC, 0},
-    {RLIMIT_CORE, 0},
-    /* Stops write() and ftruncate() from growing any file, memfds too; stores into a mapping are not its business. */
-    {RLIMIT_FSIZE, 0},
-    {RLIMIT_STACK, STACK_BYTES},
-    {RLIMIT_MEMLOCK, 0},
-    {RLIMIT_MSGQUEUE, 0},
-    {RLIMIT_RTPRIO, 0},
-    {RLIMIT_NICE, 0},
-};
 
 static int set_limit(int resource, rlim_t value)
 {
@@ -50,23 +24,28 @@ static int set_limit(int resource, rlim_t value)
     return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? -errno : 0;
 }
 
+/* The sanitizer's shadow memory alone is terabytes of data. */
+#ifdef BULKHEAD_SANITIZED
+static const bool is_sanitized = true;
+#else
+static const bool is_sanitized = false;
+#endif
+
 void cell_limits_set(uint64_t memory_limit_bytes, struct cell_facts *facts)
 {
     struct rlimit files = {0}, data = {0};
     int rc = 0;
 
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        int one = set_limit(limits[i].resource, limits[i].value);
+    for (size_t i = 0; i < cell_bound_count; i++) {
+        if (is_sanitized && cell_bounds[i].resource == RLIMIT_AS)
+            continue;
+        int one = set_limit(cell_bounds[i].resource, cell_bounds[i].most);
         rc = rc == 0 ? one : rc;
     }
-#ifdef BULKHEAD_SANITIZED
-    /* The sanitizer's shadow memory alone is terabytes of data. */
-    cell_fact_set(facts, LAYER(RESOURCE_LIMITS), rc ? -rc : EOPNOTSUPP, "sanitizer build: no memory limit");
-    (void)memory_limit_bytes;
-    return;
-#endif
-    if (rc == 0)
-        rc = set_limit(RLIMIT_AS, ADDRESS_SPACE_BYTES);
+    if (is_sanitized) {
+        cell_fact_set(facts, LAYER(RESOURCE_LIMITS), rc ? -rc : EOPNOTSUPP, "sanitizer build: no memory limit");
+        return;
+    }
     /* DATA, not AS: address space limits near what is needed refuse sparse decodes that are fine. */
     if (memory_limit_bytes != 0) {
         int one = set_limit(RLIMIT_DATA, memory_limit_bytes);

@@ -8,11 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/cell_bounds.h"
 #include "renderer/cell_layers.h"
-
-/* Ids nobody hands out: above the container ranges and below 2^31 in systemd's table of ids
- * (https://systemd.io/UIDS-GIDS/); in a container with only 65536 of them, one from its unused gap below 61184. */
-static const uid_t unused_ids[] = {0x70000000 + 0xb41c, 61151};
 
 /* Each call is made whatever became of the one before it: in a container that forbids setgroups the id still counts. */
 static int change_id(uid_t id)
@@ -35,8 +32,8 @@ void cell_privileges_drop_id(struct cell_facts *facts)
 
     prctl(PR_GET_PDEATHSIG, &death_signal);
     if (geteuid() == 0 || getuid() == 0) {
-        for (size_t i = 0; i < sizeof(unused_ids) / sizeof(unused_ids[0]); i++) {
-            rc = change_id(unused_ids[i]);
+        for (size_t i = 0; i < CELL_UNUSED_IDS; i++) {
+            rc = change_id(cell_unused_ids[i]);
             if (rc != -EINVAL)
                 break;
         }
