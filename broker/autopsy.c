@@ -220,7 +220,8 @@ static struct crash_report *gather(const struct autopsies *autopsies, const stru
         .format = renderer_format(renderer),
     };
     facts.modules = cell_host_modules(renderer_cell(renderer), &facts.module_count);
-    facts.layers = broker_layers(autopsies->broker, &facts.layer_count);
+    facts.layers = renderer_layers(renderer);
+    facts.layer_count = LAYERS;
     return crash_report_gather(&facts);
 }
 

@@ -132,22 +132,6 @@ static void on_signal(int signal, void *userdata)
     }
 }
 
-static void note_layers(struct broker *broker, const Bulkhead__Hello *hello)
-{
-    for (size_t i = 0; i < hello->n_layers; i++) {
-        const Bulkhead__LayerFact *fact = hello->layers[i];
-        if (layer_is_of_broker(fact->layer))
-            continue;
-        struct layer_status *status = &broker->layers[fact->layer];
-        status->known = true;
-        status->in_force = fact->in_force;
-        status->error = fact->error;
-        text_escape(status->evidence, sizeof status->evidence, fact->evidence.data, fact->evidence.len);
-    }
-    text_escape(broker->engine_version, sizeof broker->engine_version, hello->engine_version.data,
-                hello->engine_version.len);
-}
-
 /* Divides the cgroup we were started in, if it is ours; says why not otherwise. Before the first child is started. */
 static void make_cgroups(struct broker *broker)
 {
@@ -162,12 +146,9 @@ static void make_cgroups(struct broker *broker)
     status->error = -error;
 }
 
-static void note_cgroup(struct broker *broker, const struct renderer *renderer)
+static void judge_cgroup(const struct renderer *renderer, struct layer_status *status)
 {
-    struct layer_status *status = &broker->layers[BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS];
     struct cgroup_observed observed;
-    if (broker->cgroup == NULL)
-        return;
     int error = renderer_observe_cgroup(renderer, &observed);
     if (error == 0)
         error = cgroup_judge(&observed, status->evidence, sizeof status->evidence);
@@ -178,6 +159,14 @@ static void note_cgroup(struct broker *broker, const struct renderer *renderer)
     status->known = true;
     status->in_force = error == 0;
     status->error = -error;
+}
+
+static void note_cgroup(const struct broker *broker, struct renderer *renderer)
+{
+    struct layer_status status = broker->layers[BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS];
+    if (broker->cgroup != NULL)
+        judge_cgroup(renderer, &status);
+    renderer_note_layer(renderer, &status);
 }
 
 /* The broker's own word is a sentence already. */
@@ -206,8 +195,10 @@ static int on_hello(struct renderer *renderer, const Bulkhead__Hello *hello, cha
                     void *userdata)
 {
     struct broker *broker = userdata;
-    note_layers(broker, hello);
     note_cgroup(broker, renderer);
+    memcpy(broker->layers, renderer_layers(renderer), sizeof broker->layers);
+    text_escape(broker->engine_version, sizeof broker->engine_version, hello->engine_version.data,
+                hello->engine_version.len);
     int error = check_required(broker, ret_why, why_bytes);
     if (error < 0 || broker->is_cell_known)
         return error;
@@ -324,8 +315,7 @@ int broker_create(const struct broker_options *options, const struct broker_list
     broker->userdata = userdata;
     counters_init(&broker->past);
     oom_watch_init(&broker->oom, "/proc/vmstat");
-    for (unsigned i = 0; i < LAYERS; i++)
-        broker->layers[i].layer = i;
+    layers_init(broker->layers);
     policy_init_defaults(&broker->policy);
     if (options->policy != NULL)
         broker->policy = *options->policy;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "broker/exit_cause.h"
+#include "broker/layers.h"
 #include "broker/policy_file.h"
 #include "common/counters.h"
 #include "common/loop.h"
@@ -19,30 +20,6 @@ struct broker;
 struct renderer;
 struct audit;
 struct trace;
-
-/* One bit for each LayerFact.Layer. */
-enum { LAYERS = BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS + 1 };
-typedef uint32_t layer_set;
-#define LAYER_BIT(layer) (1u << (layer))
-
-/* Parses "userns,seccomp,…" ("all", which leaves out the optional ones, too); 0 or -EINVAL with *ret_bad naming the
- * offending word (points into text). */
-int layer_set_parse(const char *text, layer_set *ret_layers, const char **ret_bad);
-/* "user-namespace", "seccomp", … as used by --require and the sandbox facts. */
-const char *layer_name(Bulkhead__LayerFact__Layer layer);
-
-/* One that takes a special set-up of the host: its absence is told, but neither warned about nor part of "all". */
-bool layer_is_optional(Bulkhead__LayerFact__Layer layer);
-/* Seen to, and reported, by the broker; the others by the renderer. */
-bool layer_is_of_broker(Bulkhead__LayerFact__Layer layer);
-
-/* One layer of the cell as last reported by the renderer, for messages and --json. */
-struct layer_status {
-    Bulkhead__LayerFact__Layer layer;
-    bool known, in_force;
-    int error;          /* errno that kept it out */
-    char evidence[320]; /* escaped */
-};
 
 struct broker_options {
     const char *renderer_path;   /* NULL: $BULKHEAD_RENDERER, else beside this executable, else libexec */
@@ -92,7 +69,7 @@ const struct broker_options *broker_options(const struct broker *broker);
 /* The signal that asked for the shutdown (SIGINT or SIGTERM), 0 while there was none: a program exits with 128 + it. */
 int broker_shutdown_signal(const struct broker *broker);
 
-/* Layers as they were observed last; valid after cell_ready. */
+/* Layers of the renderer that said hello last (LAYERS of them); valid after cell_ready. */
 const struct layer_status *broker_layers(const struct broker *broker, size_t *ret_count);
 const char *broker_engine_version(const struct broker *broker);
 

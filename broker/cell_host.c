@@ -38,6 +38,7 @@ struct cell_host {
     unsigned renderers;
     struct symbolise_module modules[LIMIT_MODULES];
     size_t module_count;
+    struct layer_status layers[LAYERS]; // of the zygote
 };
 
 char *cell_host_find_renderer(const char *given)
@@ -186,6 +187,7 @@ static enum violation on_hello(struct cell_host *cell, const Bulkhead__Hello *he
     if (violation != VIOLATION_NONE)
         return violation;
     copy_modules(cell, hello);
+    layers_take_hello(cell->layers, hello);
     cell->is_ready = true;
     set_deadline(cell, false);
     cell->listener->ready(cell, hello, cell->userdata);
@@ -355,6 +357,7 @@ int cell_host_create(struct broker *broker, const char *renderer_path, const str
     cell->listener = listener;
     cell->userdata = userdata;
     cell->init_pidfd = -1;
+    layers_init(cell->layers);
     int error = loop_add_timer(broker_loop(broker), on_deadline, cell, &cell->deadline);
     if (error == 0)
         error = start(cell, renderer_path);
@@ -460,6 +463,21 @@ void cell_host_retire(struct cell_host *cell)
 bool cell_host_is_retired(const struct cell_host *cell)
 {
     return cell->is_retired;
+}
+
+pid_t cell_host_zygote_pid(const struct cell_host *cell)
+{
+    return cell->zygote_ended ? 0 : peer_pid(cell->zygote);
+}
+
+pid_t cell_host_init_pid(const struct cell_host *cell)
+{
+    return cell->init_source != NULL ? cell->init_pid : 0;
+}
+
+const struct layer_status *cell_host_layers(const struct cell_host *cell)
+{
+    return cell->layers;
 }
 
 const struct symbolise_module *cell_host_modules(const struct cell_host *cell, size_t *ret_count)

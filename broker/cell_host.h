@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "broker/layers.h"
 #include "broker/symbolise.h"
 #include "common/counters.h"
 #include "common/limits.h"
@@ -52,6 +53,13 @@ int cell_host_fork(struct cell_host *cell, unsigned renderer_id, uint64_t memory
 void cell_host_release(struct cell_host *cell);
 void cell_host_retire(struct cell_host *cell);
 bool cell_host_is_retired(const struct cell_host *cell);
+
+/* Its processes; 0 once one has ended, and for an init that never was (no pid namespace). */
+pid_t cell_host_zygote_pid(const struct cell_host *cell);
+pid_t cell_host_init_pid(const struct cell_host *cell);
+/* What the zygote is in, in its own words (LAYERS of them). On limits, descriptors and seccomp it speaks of a child it
+ * tried them on: its own are only those that fork hands on. */
+const struct layer_status *cell_host_layers(const struct cell_host *cell);
 
 const struct symbolise_module *cell_host_modules(const struct cell_host *cell, size_t *ret_count);
 struct counters *cell_host_counters(struct cell_host *cell);

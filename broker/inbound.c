@@ -20,6 +20,7 @@ static enum violation on_hello(struct renderer *renderer, const struct channel_m
     if (hello->renderer_id != renderer->id)
         return VIOLATION_WRONG_RENDERER_ID;
     renderer->state = RENDERER_IDLE;
+    layers_take_hello(renderer->layers, hello);
     watchdog_init(&renderer->watchdog, clock_now_ms());
     renderer->owner->idle(renderer, hello, renderer->owner_data);
     return VIOLATION_NONE;

@@ -1,8 +1,9 @@
+#include "broker/layers.h"
+
 #include <errno.h>
-#include <stdint.h>
 #include <string.h>
 
-#include "broker/broker.h"
+#include "common/text.h"
 
 static const char *const names[LAYERS] = {
     [BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE] = "user-namespace",
@@ -89,4 +90,24 @@ int layer_set_parse(const char *text, layer_set *ret_layers, const char **ret_ba
     }
     *ret_layers = layers;
     return 0;
+}
+
+void layers_init(struct layer_status layers[LAYERS])
+{
+    for (unsigned i = 0; i < LAYERS; i++)
+        layers[i] = (struct layer_status){.layer = i};
+}
+
+void layers_take_hello(struct layer_status layers[LAYERS], const Bulkhead__Hello *hello)
+{
+    for (size_t i = 0; i < hello->n_layers; i++) {
+        const Bulkhead__LayerFact *fact = hello->layers[i];
+        if (layer_is_of_broker(fact->layer))
+            continue;
+        struct layer_status *status = &layers[fact->layer];
+        status->known = true;
+        status->in_force = fact->in_force;
+        status->error = fact->error;
+        text_escape(status->evidence, sizeof status->evidence, fact->evidence.data, fact->evidence.len);
+    }
 }

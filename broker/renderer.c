@@ -316,6 +316,7 @@ int renderer_create(struct broker *broker, struct cell_host *cell, unsigned id, 
     renderer->owner_data = userdata;
     renderer->created_ns = clock_now_ns();
     requests_init(&renderer->requests);
+    layers_init(renderer->layers);
     set_limits(renderer, 0);
     int error = give_birth(renderer);
     if (error < 0) {
@@ -452,6 +453,16 @@ void renderer_note_frames(struct renderer *renderer, uint64_t frame_bytes)
 int renderer_observe_cgroup(const struct renderer *renderer, struct cgroup_observed *ret_observed)
 {
     return renderer->has_cgroup ? cgroup_observe(broker_cgroup(renderer->broker), renderer->id, ret_observed) : -ENODEV;
+}
+
+const struct layer_status *renderer_layers(const struct renderer *renderer)
+{
+    return renderer->layers;
+}
+
+void renderer_note_layer(struct renderer *renderer, const struct layer_status *status)
+{
+    renderer->layers[status->layer] = *status;
 }
 
 unsigned renderer_id(const struct renderer *renderer)

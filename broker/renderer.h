@@ -15,6 +15,7 @@
 #include "broker/cgroup.h"
 #include "broker/document.h"
 #include "broker/exit_cause.h"
+#include "broker/layers.h"
 #include "broker/message_ring.h"
 #include "broker/requests.h"
 #include "broker/watchdog.h"
@@ -85,6 +86,11 @@ void renderer_kill(struct renderer *renderer, enum kill_reason reason, enum viol
 void renderer_note_frames(struct renderer *renderer, uint64_t frame_bytes);
 /* What the kernel says of its cgroup; -ENODEV if it has none. */
 int renderer_observe_cgroup(const struct renderer *renderer, struct cgroup_observed *ret_observed);
+
+/* What it is in, LAYERS of them: its word since its hello, and the broker's on what the broker sees to. */
+const struct layer_status *renderer_layers(const struct renderer *renderer);
+/* The broker's word on a layer it sees to. */
+void renderer_note_layer(struct renderer *renderer, const struct layer_status *status);
 
 unsigned renderer_id(const struct renderer *renderer);
 pid_t renderer_pid(const struct renderer *renderer);

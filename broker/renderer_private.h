@@ -22,6 +22,7 @@ struct renderer {
     uint64_t memory_limit_bytes;       // what is its own; frames come on top
     uint64_t frame_bytes;              // the most it was ever given at once
     bool has_cgroup;
+    struct layer_status layers[LAYERS];
     struct requests requests;
     struct watchdog watchdog;
     struct watchdog_limits limits;
