@@ -161,12 +161,14 @@ static void judge_cgroup(const struct renderer *renderer, struct layer_status *s
     status->error = -error;
 }
 
-static void note_cgroup(const struct broker *broker, struct renderer *renderer)
+void broker_note_layers(const struct broker *broker, struct renderer *renderer)
 {
-    struct layer_status status = broker->layers[BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS];
+    struct layer_status cgroup = broker->layers[BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS], channel;
     if (broker->cgroup != NULL)
-        judge_cgroup(renderer, &status);
-    renderer_note_layer(renderer, &status);
+        judge_cgroup(renderer, &cgroup);
+    renderer_note_layer(renderer, &cgroup);
+    layers_judge_channel(renderer_refuses_fds(renderer), &channel);
+    renderer_note_layer(renderer, &channel);
 }
 
 /* The broker's own word is a sentence already. */
@@ -195,7 +197,7 @@ static int on_hello(struct renderer *renderer, const Bulkhead__Hello *hello, cha
                     void *userdata)
 {
     struct broker *broker = userdata;
-    note_cgroup(broker, renderer);
+    broker_note_layers(broker, renderer);
     memcpy(broker->layers, renderer_layers(renderer), sizeof broker->layers);
     text_escape(broker->engine_version, sizeof broker->engine_version, hello->engine_version.data,
                 hello->engine_version.len);

@@ -13,6 +13,8 @@ struct quarantine *broker_quarantine(struct broker *broker);
 /* Where renderers get their cgroups; NULL where they get none. */
 struct cgroup *broker_cgroup(struct broker *broker);
 struct oom_watch *broker_oom_watch(struct broker *broker);
+/* Looks at what the broker itself sees to, and notes it with the renderer's layers. */
+void broker_note_layers(const struct broker *broker, struct renderer *renderer);
 /* One line for people: the listener's event callback. */
 void broker_say(struct broker *broker, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -298,11 +298,11 @@ static int lift_all(struct zygote_fds *fds)
     return 0;
 }
 
-static int make_fds(struct peer_fds *ours, struct zygote_fds *theirs)
+static int make_fds(layer_set without, struct peer_fds *ours, struct zygote_fds *theirs)
 {
     int out[2], err[2];
-    bool refuses_fds;
-    int error = channel_socketpair(&ours->channel, &theirs->channel, &refuses_fds);
+    bool refuse_fds = (without & LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS)) == 0;
+    int error = channel_socketpair(refuse_fds, &ours->channel, &theirs->channel);
     if (error < 0)
         return error;
     if (pipe2(out, O_CLOEXEC) < 0)
@@ -322,7 +322,7 @@ static int start(struct cell_host *cell, const char *path)
     struct peer_fds ours = {.channel = -1, .stdout_read = -1, .stderr_read = -1};
     struct zygote_fds theirs = {.null = -1, .channel = -1, .stdout_write = -1, .stderr_write = -1};
     pid_t pid = 0;
-    int error = make_fds(&ours, &theirs);
+    int error = make_fds(broker_options(cell->broker)->without, &ours, &theirs);
     if (error == 0)
         error = spawn(path, broker_options(cell->broker), broker_audit(cell->broker) != NULL, &theirs, &pid);
     fd_close(&theirs.null);
@@ -473,6 +473,11 @@ pid_t cell_host_zygote_pid(const struct cell_host *cell)
 pid_t cell_host_init_pid(const struct cell_host *cell)
 {
     return cell->init_source != NULL ? cell->init_pid : 0;
+}
+
+int cell_host_refuses_fds(const struct cell_host *cell)
+{
+    return peer_refuses_fds(cell->zygote);
 }
 
 const struct layer_status *cell_host_layers(const struct cell_host *cell)

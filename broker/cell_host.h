@@ -57,6 +57,8 @@ bool cell_host_is_retired(const struct cell_host *cell);
 /* Its processes; 0 once one has ended, and for an init that never was (no pid namespace). */
 pid_t cell_host_zygote_pid(const struct cell_host *cell);
 pid_t cell_host_init_pid(const struct cell_host *cell);
+/* What channel_refuses_fds() says of the zygote's channel. */
+int cell_host_refuses_fds(const struct cell_host *cell);
 /* What the zygote is in, in its own words (LAYERS of them). On limits, descriptors and seccomp it speaks of a child it
  * tried them on: its own are only those that fork hands on. */
 const struct layer_status *cell_host_layers(const struct cell_host *cell);

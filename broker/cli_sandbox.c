@@ -64,6 +64,10 @@ static const struct layer_words {
     [BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS] = {"the kernel holds each renderer to its memory, tasks and CPU share",
                                                     "cgroup for each renderer",
                                                     "limits are those of resource-limits alone"},
+    [BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS] = {"renderers cannot push descriptors at the broker",
+                                                          "refusal of descriptors by the kernel",
+                                                          "descriptors that a renderer sends arrive, are closed, and "
+                                                          "end it"},
 };
 
 /* As they are called in the middle of a sentence. */

@@ -1,6 +1,7 @@
 #include "broker/layers.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -27,6 +28,7 @@ static const char *const names[LAYERS] = {
     [BULKHEAD__LAYER_FACT__LAYER__CLOSED_FDS] = "closed-fds",
     [BULKHEAD__LAYER_FACT__LAYER__SECCOMP] = "seccomp",
     [BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS] = "cgroup-limits",
+    [BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS] = "channel-refuses-fds",
 };
 
 #define OPTIONAL LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS)
@@ -96,6 +98,19 @@ void layers_init(struct layer_status layers[LAYERS])
 {
     for (unsigned i = 0; i < LAYERS; i++)
         layers[i] = (struct layer_status){.layer = i};
+}
+
+void layers_judge_channel(int error, struct layer_status *ret_status)
+{
+    const char *evidence = error == 0              ? "SO_PASSRIGHTS is 0 on the broker's end"
+                           : error == -EPERM       ? "SO_PASSRIGHTS is 1 on the broker's end"
+                           : error == -ENOPROTOOPT ? "this kernel has no SO_PASSRIGHTS (Linux 6.16)"
+                                                   : "SO_PASSRIGHTS cannot be read";
+    *ret_status = (struct layer_status){.layer = BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS,
+                                        .known = true,
+                                        .in_force = error == 0,
+                                        .error = -error};
+    snprintf(ret_status->evidence, sizeof ret_status->evidence, "%s", evidence);
 }
 
 void layers_take_hello(struct layer_status layers[LAYERS], const Bulkhead__Hello *hello)

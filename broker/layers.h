@@ -12,7 +12,7 @@
 #include "to_broker.pb-c.h"
 
 /* One bit for each LayerFact.Layer. */
-enum { LAYERS = BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS + 1 };
+enum { LAYERS = BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS + 1 };
 typedef uint32_t layer_set;
 #define LAYER_BIT(layer) (1u << (layer))
 
@@ -36,6 +36,8 @@ struct layer_status {
 
 /* Nothing known yet. */
 void layers_init(struct layer_status layers[LAYERS]);
+/* What channel_refuses_fds() said of the broker's end. */
+void layers_judge_channel(int error, struct layer_status *ret_status);
 /* A hello's facts, but none on layers of the broker's. */
 void layers_take_hello(struct layer_status layers[LAYERS], const Bulkhead__Hello *hello);
 

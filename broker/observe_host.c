@@ -62,12 +62,11 @@ static void read_setting(enum host_setting setting, struct host_setting_value *r
 static int ask_descriptor_refusal(void)
 {
     int ends[2] = {-1, -1};
-    bool refuses = false;
-    int error = channel_socketpair(&ends[0], &ends[1], &refuses);
+    int error = channel_socketpair(true, &ends[0], &ends[1]);
+    if (error == 0)
+        error = channel_refuses_fds(ends[0]);
     fd_close_many(ends, 2);
-    if (error < 0)
-        return -error;
-    return refuses ? 0 : ENOPROTOOPT;
+    return -error;
 }
 
 static int ask_landlock(void)
@@ -195,6 +194,8 @@ bool host_offers(const struct host_facts *host, Bulkhead__LayerFact__Layer layer
         return offers(host->write_execute, "PR_SET_MDWE (Linux 6.3)", ret_why);
     case BULKHEAD__LAYER_FACT__LAYER__SPECULATION_CONTROL:
         return offers_speculation_control(host, ret_why);
+    case BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS:
+        return offers(host->descriptor_refusal, "SO_PASSRIGHTS (Linux 6.16)", ret_why);
     case BULKHEAD__LAYER_FACT__LAYER__SECCOMP:
         return offers(host->seccomp_actions[0] != '\0' ? 0 : ENOSYS, "seccomp filter", ret_why);
     default: /* what any kernel has */

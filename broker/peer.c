@@ -499,6 +499,11 @@ bool peer_has_read_all(const struct peer *peer)
            (ioctl(channel_fd(peer->channel), SIOCOUTQ, &unread_bytes) < 0 || unread_bytes == 0);
 }
 
+int peer_refuses_fds(const struct peer *peer)
+{
+    return channel_refuses_fds(channel_fd(peer->channel));
+}
+
 pid_t peer_pid(const struct peer *peer)
 {
     return peer->pid;

@@ -70,6 +70,9 @@ bool peer_may_log(struct peer *peer, size_t bytes);
 /* Whether it has taken everything out of its socket. */
 bool peer_has_read_all(const struct peer *peer);
 
+/* What channel_refuses_fds() says of its channel. */
+int peer_refuses_fds(const struct peer *peer);
+
 pid_t peer_pid(const struct peer *peer);
 bool peer_is_killed(const struct peer *peer);
 /* Whether it closed its channel: it answers nothing any more, and has a second to die by itself. */

@@ -251,8 +251,9 @@ static void make_cgroup(struct renderer *renderer, int *ret_procs_fd)
 
 static int make_fds(struct renderer *renderer, struct birth_fds *fds)
 {
-    bool refuses_fds;
-    int error = channel_socketpair(&fds->ours.channel, &fds->theirs.channel, &refuses_fds);
+    layer_set channel_layer = LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS);
+    bool refuse_fds = (broker_options(renderer->broker)->without & channel_layer) == 0;
+    int error = channel_socketpair(refuse_fds, &fds->ours.channel, &fds->theirs.channel);
     if (error == 0)
         error = make_record(renderer, &fds->theirs.crash_record);
     if (error == 0)
@@ -453,6 +454,11 @@ void renderer_note_frames(struct renderer *renderer, uint64_t frame_bytes)
 int renderer_observe_cgroup(const struct renderer *renderer, struct cgroup_observed *ret_observed)
 {
     return renderer->has_cgroup ? cgroup_observe(broker_cgroup(renderer->broker), renderer->id, ret_observed) : -ENODEV;
+}
+
+int renderer_refuses_fds(const struct renderer *renderer)
+{
+    return peer_refuses_fds(renderer->peer);
 }
 
 const struct layer_status *renderer_layers(const struct renderer *renderer)

@@ -86,6 +86,8 @@ void renderer_kill(struct renderer *renderer, enum kill_reason reason, enum viol
 void renderer_note_frames(struct renderer *renderer, uint64_t frame_bytes);
 /* What the kernel says of its cgroup; -ENODEV if it has none. */
 int renderer_observe_cgroup(const struct renderer *renderer, struct cgroup_observed *ret_observed);
+/* What channel_refuses_fds() says of its channel. */
+int renderer_refuses_fds(const struct renderer *renderer);
 
 /* What it is in, LAYERS of them: its word since its hello, and the broker's on what the broker sees to. */
 const struct layer_status *renderer_layers(const struct renderer *renderer);

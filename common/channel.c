@@ -42,16 +42,27 @@ union channel_control {
     char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_MESSAGE_FDS)];
 };
 
-int channel_socketpair(int *ret_broker_fd, int *ret_renderer_fd, bool *ret_refuses_fds)
+int channel_socketpair(bool refuse_fds, int *ret_broker_fd, int *ret_renderer_fd)
 {
     int pair[2], off = 0;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -errno;
-    *ret_refuses_fds = setsockopt(pair[0], SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off)) == 0;
+    if (refuse_fds)
+        setsockopt(pair[0], SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
     *ret_broker_fd = pair[0];
     *ret_renderer_fd = pair[1];
     return 0;
+}
+
+int channel_refuses_fds(int fd)
+{
+    int lets_through = 1;
+    socklen_t size = sizeof(lets_through);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &lets_through, &size) < 0)
+        return -errno;
+    return lets_through ? -EPERM : 0;
 }
 
 int channel_create(int fd, enum channel_side side, struct counters *counters, struct channel **ret_channel)

@@ -49,9 +49,12 @@ struct channel_message {
     int fds[CHANNEL_MESSAGE_FDS];
 };
 
-/* A CLOEXEC, non-blocking SEQPACKET socketpair. The broker's end refuses fds from its peer (SO_PASSRIGHTS=0) where the
- * kernel can (6.16); *ret_refuses_fds says whether. 0 or -errno. */
-int channel_socketpair(int *ret_broker_fd, int *ret_renderer_fd, bool *ret_refuses_fds);
+/* A CLOEXEC, non-blocking SEQPACKET socketpair. With `refuse_fds` the broker's end refuses fds from its peer
+ * (SO_PASSRIGHTS=0) where the kernel can (6.16); channel_refuses_fds() says whether. 0 or -errno. */
+int channel_socketpair(bool refuse_fds, int *ret_broker_fd, int *ret_renderer_fd);
+/* 0 if the kernel refuses fds on the way to this socket, -EPERM if it lets them through, -ENOPROTOOPT if it is too old
+ * to refuse any, or another -errno. */
+int channel_refuses_fds(int fd);
 
 /* Takes fd. The broker side sends ToRenderer and receives ToBroker without fds; the renderer side the reverse.
  * `counters` is borrowed and may be NULL; latency is the receiver's to add, once it has checked sent_ns. */

@@ -44,14 +44,13 @@ static int session_peer_child(int fd, uint64_t memory_limit_bytes)
 void session_peer_start(struct session_peer *peer, uint64_t memory_limit_bytes)
 {
     int ours, theirs;
-    bool refuses_fds;
 
     alarm(SESSION_PEER_TEST_S); /* for the waits that have no deadline of their own */
     memset(peer, 0, sizeof(*peer));
     peer->memory_fd = -1;
     peer->next_request = 1;
     peer->fds_before = fd_count_open();
-    assert_int_equal(channel_socketpair(&ours, &theirs, &refuses_fds), 0);
+    assert_int_equal(channel_socketpair(true, &ours, &theirs), 0);
     peer->pid = fork();
     assert_true(peer->pid >= 0);
     if (peer->pid == 0) {

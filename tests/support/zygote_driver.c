@@ -107,10 +107,9 @@ static int hear_hello(struct channel *channel, struct driver_hello *ret_hello)
 int zygote_driver_start(struct zygote_driver *driver, const char *program, uint32_t without)
 {
     int broker_fd, renderer_fd, rc;
-    bool refuses_fds;
 
     *driver = (struct zygote_driver){0};
-    rc = channel_socketpair(&broker_fd, &renderer_fd, &refuses_fds);
+    rc = channel_socketpair(true, &broker_fd, &renderer_fd);
     if (rc < 0)
         return rc;
     driver->pid = fork();
@@ -187,10 +186,9 @@ int zygote_driver_fork(struct zygote_driver *driver, unsigned id, uint64_t memor
                        struct renderer_driver *ret_renderer)
 {
     int broker_fd, record_fd, log_fds[2], fds[4], rc;
-    bool refuses_fds;
 
     *ret_renderer = (struct renderer_driver){.id = id, .log_fd = -1};
-    rc = channel_socketpair(&broker_fd, &fds[0], &refuses_fds);
+    rc = channel_socketpair(true, &broker_fd, &fds[0]);
     if (rc < 0)
         return rc;
     rc = channel_create(broker_fd, CHANNEL_BROKER, NULL, &ret_renderer->channel);

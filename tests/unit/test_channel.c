@@ -33,14 +33,10 @@ static int setup_with(void **state, bool refuse_fds)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     int pair[2];
-    bool refuses_fds;
 
     assert_non_null(fixture);
     fixture->open_fds = fd_count_open();
-    if (refuse_fds)
-        assert_int_equal(channel_socketpair(&pair[0], &pair[1], &refuses_fds), 0);
-    else /* what an older kernel gives */
-        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+    assert_int_equal(channel_socketpair(refuse_fds, &pair[0], &pair[1]), 0);
     fixture->raw_broker = pair[0];
     fixture->raw_renderer = pair[1];
     counters_init(&fixture->broker_counters);
@@ -523,8 +519,7 @@ static void fds_on_a_packet_without_bytes_are_unexpected_too(void **state)
 
 static void the_kernel_refuses_fds_towards_the_broker(void **state)
 {
-    int pair[2], fd = 0;
-    bool refuses_fds;
+    int pair[2], fd = 0, refusal;
     struct iovec iov = {.iov_base = "x", .iov_len = 1};
     char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8))) = {0};
     struct msghdr header = {
@@ -536,17 +531,35 @@ static void the_kernel_refuses_fds_towards_the_broker(void **state)
     (void)state;
     *cmsg = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
     memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-    assert_int_equal(channel_socketpair(&pair[0], &pair[1], &refuses_fds), 0);
+    assert_int_equal(channel_socketpair(true, &pair[0], &pair[1]), 0);
+    refusal = channel_refuses_fds(pair[0]);
     sent = sendmsg(pair[1], &header, MSG_NOSIGNAL);
     error = errno;
     close(pair[0]);
     close(pair[1]);
-    if (!refuses_fds) {
+    if (refusal == -ENOPROTOOPT) {
         print_message("skipped: this kernel has no SO_PASSRIGHTS (Linux 6.16)\n");
         skip();
     }
+    assert_int_equal(refusal, 0);
     assert_int_equal(sent, -1);
     assert_int_equal(error, EPERM);
+}
+
+static void a_socket_that_lets_fds_through_is_known_as_one(void **state)
+{
+    int pair[2], pipe_ends[2];
+
+    (void)state;
+    assert_int_equal(channel_socketpair(false, &pair[0], &pair[1]), 0);
+    int refusal = channel_refuses_fds(pair[0]);
+    assert_true(refusal == -EPERM || refusal == -ENOPROTOOPT); /* Linux 6.16 on, before */
+    close(pair[0]);
+    close(pair[1]);
+    assert_int_equal(pipe(pipe_ends), 0);
+    assert_int_equal(channel_refuses_fds(pipe_ends[0]), -ENOTSOCK);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
 }
 
 static void sockets_are_born_nonblocking_and_cloexec(void **state)
@@ -760,11 +773,10 @@ static void an_idle_channel_costs_a_few_pages(void **state)
         Bulkhead__Ping ping = BULKHEAD__PING__INIT;
         struct channel_message message;
         int pair[2];
-        bool refuses_fds;
 
         envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_PING;
         envelope.ping = &ping;
-        assert_int_equal(channel_socketpair(&pair[0], &pair[1], &refuses_fds), 0);
+        assert_int_equal(channel_socketpair(true, &pair[0], &pair[1]), 0);
         assert_int_equal(channel_create(pair[0], CHANNEL_BROKER, NULL, &both[i][0]), 0);
         assert_int_equal(channel_create(pair[1], CHANNEL_RENDERER, NULL, &both[i][1]), 0);
         assert_int_equal(channel_send(both[i][0], &envelope.base, NULL, 0), CHANNEL_OK);
@@ -807,6 +819,7 @@ int main(void)
         with_old_kernel(the_broker_installs_no_fd_that_comes_up),
         with_old_kernel(fds_on_a_packet_without_bytes_are_unexpected_too),
         with_fixture(the_kernel_refuses_fds_towards_the_broker),
+        cmocka_unit_test(a_socket_that_lets_fds_through_is_known_as_one),
         with_fixture(sockets_are_born_nonblocking_and_cloexec),
         with_fixture(fds_on_a_packet_of_several_frames_are_refused_and_closed),
         with_fixture(more_fds_than_a_message_has_are_refused_and_closed),
