@@ -3,24 +3,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/text.h"
+
 enum { COLUMNS = 80, CALL_COLUMNS = 18, RULE_BYTES = 128, LINE_BYTES = 512 };
-
-/* Words from column `indent` on; the first line stands there already. */
-static void print_wrapped(FILE *out, int indent, const char *text)
-{
-    int column = indent;
-
-    while (*text != '\0') {
-        int length = (int)strcspn(text, " ");
-        if (column > indent && column + 1 + length > COLUMNS) {
-            fprintf(out, "\n%*s", indent, "");
-            column = indent;
-        }
-        column += fprintf(out, "%s%.*s", column > indent ? " " : "", length, text);
-        text += length + (text[length] == ' ');
-    }
-    fputc('\n', out);
-}
 
 static const char *row_error(const struct policy_row *row)
 {
@@ -46,7 +31,7 @@ static void print_row(FILE *out, enum policy_role role, const struct policy_row 
     snprintf(line, sizeof(line), "%s%s%s%s", row->error ? row_error(row) : rule, row->error || rule[0] ? ": " : "",
              row_why(row), mark);
     fprintf(out, "  %-*s", CALL_COLUMNS, row->call);
-    print_wrapped(out, CALL_COLUMNS + 2, line);
+    text_print_wrapped(out, line, CALL_COLUMNS + 2, COLUMNS, CALL_COLUMNS + 2);
 }
 
 static bool is_marked(enum policy_role role, enum policy_absence absence)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Escapes data into out (always NUL-terminated when out_size > 0), clipped with "…" when it does not fit; never cuts a
  * character or an escape. Returns the length written without the NUL. */
@@ -27,6 +28,10 @@ size_t text_columns(const char *utf8);
 /* The first characters of valid UTF-8 that fit into so many columns, with "…" for what does not. out holds utf8
  * with its NUL and 3 bytes more. */
 void text_clip(char *out, const char *utf8, size_t columns);
+
+/* Prints valid UTF-8 and a newline, in lines of at most so many columns where its words allow: broken between words,
+ * the second line and those after it indented. column: where the first one begins. */
+void text_print_wrapped(FILE *out, const char *utf8, size_t column, size_t columns, size_t indent);
 
 /* Decodes the character at data, strictly (shortest form, no surrogates, at most U+10FFFF). Its length in bytes, or 0
  * when there is none that is valid. */

@@ -3,6 +3,7 @@
  * wcwidth(3) answers for the locale of the process, and a broker started with LANG=C still draws UTF-8. Ranges run on
  * over unassigned code points, which keeps them few. */
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -153,4 +154,40 @@ void text_clip(char *out, const char *utf8, size_t columns)
         used += sizeof(ellipsis) - 1;
     }
     out[used] = '\0';
+}
+
+/* Bytes of what goes into so many columns, up to the end of a word; the first word always does. */
+static size_t fitting_bytes(const char *utf8, size_t columns)
+{
+    size_t left = strlen(utf8), used = 0, used_columns = 0, words_end = 0;
+    bool is_in_word = false;
+
+    while (used < left) {
+        uint32_t code_point;
+        size_t n = text_decode(utf8 + used, left - used, &code_point);
+        bool is_space = n > 0 && code_point == ' ';
+        if (is_space && is_in_word)
+            words_end = used;
+        is_in_word = !is_space;
+        used_columns += n > 0 ? code_point_columns(code_point) : 1;
+        if (is_in_word && used_columns > columns && words_end > 0)
+            return words_end;
+        used += n > 0 ? n : 1;
+    }
+    return left;
+}
+
+void text_print_wrapped(FILE *out, const char *utf8, size_t column, size_t columns, size_t indent)
+{
+    for (;;) {
+        size_t length = fitting_bytes(utf8, columns > column ? columns - column : 0);
+        fwrite(utf8, 1, length, out);
+        utf8 += length;
+        utf8 += strspn(utf8, " ");
+        if (*utf8 == '\0')
+            break;
+        fprintf(out, "\n%*s", (int)indent, "");
+        column = indent;
+    }
+    fputc('\n', out);
 }

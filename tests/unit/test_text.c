@@ -207,6 +207,40 @@ static void clips_to_columns_by_whole_characters(void **state)
     }
 }
 
+static void breaks_lines_between_words(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t column, columns, indent;
+        const char *expected;
+    } cases[] = {
+        {"one two three", 0, 13, 2, "one two three\n"},
+        {"one two three", 0, 12, 2, "one two\n  three\n"},
+        {"one two three", 0, 7, 2, "one two\n  three\n"},
+        {"one two three", 0, 6, 2, "one\n  two\n  three\n"},
+        {"one two three", 7, 14, 7, "one two\n       three\n"},
+        {"  key      value of it", 0, 16, 11, "  key      value\n           of it\n"},
+        {"endless-word and so on", 0, 6, 0, "endless-word\nand so\non\n"},
+        {"a endless-word", 0, 6, 2, "a\n  endless-word\n"},
+        {"한국 한국", 0, 8, 0, "한국\n한국\n"},
+        {"one   two", 0, 5, 0, "one\ntwo\n"},
+        {"one ", 0, 3, 0, "one \n"},
+        {"one two", 9, 4, 1, "one\n two\n"},
+        {"one two three", 0, SIZE_MAX, 2, "one two three\n"},
+        {"", 0, 10, 2, "\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *out = NULL;
+        size_t size;
+        FILE *stream = open_memstream(&out, &size);
+        text_print_wrapped(stream, cases[i].text, cases[i].column, cases[i].columns, cases[i].indent);
+        assert_int_equal(fclose(stream), 0);
+        assert_string_equal(out, cases[i].expected);
+        free(out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +254,7 @@ int main(void)
         cmocka_unit_test(decodes_every_code_point),
         cmocka_unit_test(escaped_text_is_known_as_such_and_other_text_is_not),
         cmocka_unit_test(clips_to_columns_by_whole_characters),
+        cmocka_unit_test(breaks_lines_between_words),
         cmocka_unit_test(columns_do_not_depend_on_the_locale),
         cmocka_unit_test(columns_agree_with_the_c_library),
         cmocka_unit_test(sizes_are_short_and_decimal),
