@@ -64,7 +64,8 @@ static int store_report(const struct autopsies *autopsies, const struct crash_re
     const struct crash_store_bounds bounds = {policy->crash_reports, policy->crash_reports_bytes};
     struct crash_store *store = NULL;
     uint32_t number;
-    int r = crash_store_open(broker_options(autopsies->broker)->crash_directory, true, &store, ret_why, why_bytes);
+    int r = crash_store_open(broker_options(autopsies->broker)->crash_directory, CRASH_STORE_WRITE, &store, ret_why,
+                             why_bytes);
 
     if (r < 0)
         return r;

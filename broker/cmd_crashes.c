@@ -5,13 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "broker/batch_report.h"
 #include "broker/cli.h"
 #include "broker/cmd.h"
-#include "broker/crash_store.h"
+#include "broker/cmd_crashes_private.h"
 #include "broker/exit_codes.h"
 #include "common/text.h"
 
@@ -30,7 +29,10 @@ static const char help[] =
     "\n"
     "A report names the document but holds nothing of its content. How many are kept: bulkhead help policy.\n";
 
-enum { LEAST_COLUMNS = 60, DOCUMENT_COLUMNS = 24, WHY_BYTES = PATH_MAX + 128 };
+enum {
+    VALUE_COLUMNS = 40, /* beyond it no value of a report begins */
+    WHY_BYTES = PATH_MAX + 128,
+};
 
 static const struct option long_options[] = {
     {"crash-dir", required_argument, NULL, CLI_OPTION_CRASH_DIRECTORY},
@@ -39,81 +41,36 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-struct crashes_run {
-    const char *directory; /* NULL = the user's own */
-    bool json;
-    const char *argument; /* of show; NULL = none given */
-    struct crash_store *store;
-};
-
-/* A report, or why it cannot be read. */
-struct crashes_row {
-    uint32_t number;
-    struct crash_report *report; /* owned; NULL: see why */
-    char why[256];
-};
-
 static int say_why(const struct crashes_run *run, int r, const char *why)
 {
     cli_message("crash reports: %s%s", why, run->directory ? "" : " (--crash-dir DIR says where)");
     return r == -EPERM || r == -EACCES ? EXIT_CODE_NO_PERMISSION : EXIT_CODE_UNREADABLE;
 }
 
-static int say_errno(int r)
+int cmd_crashes_say_errno(int r)
 {
     char text[64];
     cli_message("crash reports: %s", cli_error_text(r, text, sizeof(text)));
     return r == -EACCES ? EXIT_CODE_NO_PERMISSION : EXIT_CODE_UNREADABLE;
 }
 
-static void read_row(const struct crashes_run *run, uint32_t number, struct crashes_row *ret_row)
+void cmd_crashes_read_row(const struct crashes_run *run, uint32_t number, struct crashes_row *ret_row)
 {
     *ret_row = (struct crashes_row){.number = number};
-    if (crash_store_read(run->store, number, &ret_row->report, ret_row->why, sizeof(ret_row->why)) < 0)
+    ret_row->error = crash_store_read(run->store, number, &ret_row->report, ret_row->why, sizeof(ret_row->why));
+    if (ret_row->error < 0)
         ret_row->report = NULL;
 }
 
-/* In the user's time, to the minute. */
-static void format_when(uint64_t time_ms, char *out, size_t out_bytes)
-{
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm local = {0};
-    localtime_r(&seconds, &local);
-    strftime(out, out_bytes, "%Y-%m-%d %H:%M", &local);
-}
-
-static size_t screen_columns(void)
+size_t cmd_crashes_columns(void)
 {
     struct winsize size;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
         return SIZE_MAX; /* no terminal: nothing is cut */
-    return size.ws_col > LEAST_COLUMNS ? size.ws_col : LEAST_COLUMNS;
+    return size.ws_col > CMD_CRASHES_LEAST_COLUMNS ? size.ws_col : CMD_CRASHES_LEAST_COLUMNS;
 }
 
-static const char *last_component(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
-static void print_row(const struct crashes_row *row, size_t columns)
-{
-    char when[32] = "", name[1024 + 3] = "-", line[sizeof(row->report->end.summary) + sizeof(row->why)];
-    const struct crash_report *report = row->report;
-    if (report)
-        format_when(report->time_ms, when, sizeof(when));
-    if (report && report->has_document)
-        text_clip(name, last_component(report->document.given), DOCUMENT_COLUMNS);
-    printf("%5u  %-16s  %s%*s  ", row->number, when, name, (int)(DOCUMENT_COLUMNS - text_columns(name)), "");
-    size_t left = columns - (size_t)(7 + 16 + 2 + DOCUMENT_COLUMNS + 2);
-    if (report)
-        text_clip(line, report->end.summary, left);
-    else
-        snprintf(line, sizeof(line), "cannot be read: %s", row->why);
-    printf("%s\n", line);
-}
-
-static json_t *row_json(const struct crashes_run *run, const struct crashes_row *row)
+json_t *cmd_crashes_row_json(const struct crashes_run *run, const struct crashes_row *row)
 {
     char path[PATH_MAX];
     crash_store_path(run->store, row->number, path, sizeof(path));
@@ -130,72 +87,11 @@ static json_t *row_json(const struct crashes_run *run, const struct crashes_row 
     return object;
 }
 
-/* What a list needs to say; all of it is for show. */
-static json_t *summary_json(const struct crashes_run *run, const struct crashes_row *row)
-{
-    static const char *const keys[] = {"number", "path", "error", "time", "end", "document"};
-    json_t *whole = row_json(run, row), *summary = whole ? json_object() : NULL;
-    for (size_t i = 0; summary && i < sizeof(keys) / sizeof(keys[0]); i++) {
-        json_t *value = json_object_get(whole, keys[i]);
-        json_object_set(summary, keys[i], value ? value : json_null());
-    }
-    json_decref(whole);
-    return summary;
-}
-
-static int print_list_json(const struct crashes_run *run, const uint32_t *numbers, size_t count)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < count; i++) {
-        struct crashes_row row;
-        read_row(run, numbers[i], &row);
-        json_array_append_new(list, summary_json(run, &row));
-        crash_report_free(row.report);
-    }
-    const char *directory = run->store ? crash_store_directory(run->store) : NULL;
-    return batch_report_print_json(
-        json_pack("{s:s, s:s?, s:o}", "version", BULKHEAD_VERSION, "directory", directory, "reports", list),
-        EXIT_CODE_OK);
-}
-
-static int print_list(const struct crashes_run *run, const uint32_t *numbers, size_t count)
-{
-    size_t columns = screen_columns();
-    uint64_t bytes = 0;
-    char size[32];
-    if (run->json)
-        return print_list_json(run, numbers, count);
-    for (size_t i = 0; i < count; i++) {
-        struct crashes_row row;
-        read_row(run, numbers[i], &row);
-        print_row(&row, columns);
-        crash_report_free(row.report);
-        bytes += crash_store_size_bytes(run->store, numbers[i]);
-    }
-    text_format_bytes(size, sizeof(size), bytes);
-    if (count == 0)
-        printf("no crash reports\n");
-    else
-        printf("%zu crash report%s, %s, in %s\n", count, count == 1 ? "" : "s", size,
-               crash_store_directory(run->store));
-    return cli_finish_stdout(EXIT_CODE_OK);
-}
-
-static int list_numbers(const struct crashes_run *run, uint32_t **ret_numbers, size_t *ret_count)
+int cmd_crashes_numbers(const struct crashes_run *run, uint32_t **ret_numbers, size_t *ret_count)
 {
     *ret_numbers = NULL;
     *ret_count = 0;
     return run->store ? crash_store_list(run->store, ret_numbers, ret_count) : 0;
-}
-
-static int run_list(struct crashes_run *run)
-{
-    uint32_t *numbers;
-    size_t count;
-    int r = list_numbers(run, &numbers, &count);
-    int code = r < 0 ? say_errno(r) : print_list(run, numbers, count);
-    free(numbers);
-    return code;
 }
 
 /* The one that was asked for, else the newest; 0: there is none. */
@@ -210,28 +106,64 @@ static int choose(const struct crashes_run *run, uint32_t *ret_number)
         text_escape(shown, sizeof(shown), run->argument, strlen(run->argument));
         return cli_usage_error("crashes", "show %s: expected a report's number", shown);
     }
-    int r = list_numbers(run, &numbers, &count);
+    int r = cmd_crashes_numbers(run, &numbers, &count);
     for (size_t i = 0; r == 0 && i < count; i++)
         if (numbers[i] == given || !run->argument)
             *ret_number = numbers[i];
     free(numbers);
-    return r < 0 ? say_errno(r) : EXIT_CODE_OK;
+    return r < 0 ? cmd_crashes_say_errno(r) : EXIT_CODE_OK;
+}
+
+/* Under the value of its row, which two spaces or more set off; under its text where there is no such column. */
+static size_t continuation_indent(const char *line)
+{
+    size_t start = strspn(line, " "), indent = 0;
+    for (size_t i = start; line[i] && i < VALUE_COLUMNS; i++)
+        if (i >= start + 2 && line[i] != ' ' && line[i - 1] == ' ' && line[i - 2] == ' ')
+            indent = i;
+    return indent > 0 ? indent : start < 3 ? start + 3 : start;
+}
+
+/* As wide as the terminal; into a file each line as it is. */
+static void print_text(char *text)
+{
+    size_t columns = cmd_crashes_columns();
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && (rest || *line);)
+        text_print_wrapped(stdout, line, 0, columns, continuation_indent(line));
+}
+
+static int code_of_row(const struct crashes_row *row)
+{
+    switch (row->error) {
+    case 0:
+        return EXIT_CODE_OK;
+    case -EINVAL:
+        return EXIT_CODE_DAMAGED;
+    case -EACCES:
+        return EXIT_CODE_NO_PERMISSION;
+    default:
+        return EXIT_CODE_UNREADABLE;
+    }
 }
 
 static int show_row(const struct crashes_run *run, const struct crashes_row *row)
 {
     if (run->json)
-        return batch_report_print_json(row_json(run, row), row->report ? EXIT_CODE_OK : EXIT_CODE_DAMAGED);
-    char *text = row->report ? crash_report_text(row->report) : NULL;
+        return batch_report_print_json(cmd_crashes_row_json(run, row), code_of_row(row));
+    char path[PATH_MAX];
+    crash_store_path(run->store, row->number, path, sizeof(path));
+    char *text = row->report ? crash_report_text(row->report, path) : NULL;
     if (!row->report) {
         cli_message("crash report %u cannot be read: %s", row->number, row->why);
-        return EXIT_CODE_DAMAGED;
+        return code_of_row(row);
     }
     if (!text) {
         cli_message("no memory for the report");
         return EXIT_CODE_INTERNAL;
     }
-    printf("Crash report %u: %s", row->number, text);
+    printf("Crash report %u: ", row->number);
+    print_text(text);
     free(text);
     return cli_finish_stdout(EXIT_CODE_OK);
 }
@@ -250,20 +182,28 @@ static int run_show(struct crashes_run *run)
             cli_message("there are no crash reports");
         return EXIT_CODE_NOT_FOUND;
     }
-    read_row(run, number, &row);
+    cmd_crashes_read_row(run, number, &row);
     code = show_row(run, &row);
     crash_report_free(row.report);
     return code;
 }
 
+static int say_kept(const struct crashes_run *run, uint32_t kept, int r)
+{
+    char path[PATH_MAX], text[64];
+    if (kept == 0)
+        return cmd_crashes_say_errno(r);
+    crash_store_path(run->store, kept, path, sizeof(path));
+    cli_message("%s could not be removed: %s", path, cli_error_text(r, text, sizeof(text)));
+    return (int)exit_code_of_output(r);
+}
+
 static int run_clear(struct crashes_run *run)
 {
     size_t removed = 0;
-    char text[64];
-    int r = run->store ? crash_store_clear(run->store, &removed) : 0;
-    if (r < 0)
-        cli_message("crash reports: not all could be removed: %s", cli_error_text(r, text, sizeof(text)));
-    int code = r < 0 ? (int)exit_code_of_output(r) : EXIT_CODE_OK;
+    uint32_t kept = 0;
+    int r = run->store ? crash_store_clear(run->store, &removed, &kept) : 0;
+    int code = r < 0 ? say_kept(run, kept, r) : EXIT_CODE_OK;
     if (run->json)
         return batch_report_print_json(json_pack("{s:I}", "removed", (json_int_t)removed), code);
     printf("%zu crash report%s removed\n", removed, removed == 1 ? "" : "s");
@@ -274,7 +214,12 @@ static const struct {
     const char *name;
     int (*run)(struct crashes_run *run);
     int most_arguments;
-} verbs[] = {{"list", run_list, 0}, {"show", run_show, 1}, {"clear", run_clear, 0}};
+    enum crash_store_use use;
+} verbs[] = {
+    {"list", cmd_crashes_list, 0, CRASH_STORE_READ},
+    {"show", run_show, 1, CRASH_STORE_READ},
+    {"clear", run_clear, 0, CRASH_STORE_REMOVE},
+};
 
 static int run_verb(struct crashes_run *run, int argc, char **argv)
 {
@@ -286,7 +231,7 @@ static int run_verb(struct crashes_run *run, int argc, char **argv)
         if (argc - 1 > verbs[i].most_arguments)
             return cli_usage_error("crashes", "%s takes no more words", verb);
         run->argument = argc > 1 ? argv[1] : NULL;
-        int r = crash_store_open(run->directory, false, &run->store, why, sizeof(why));
+        int r = crash_store_open(run->directory, verbs[i].use, &run->store, why, sizeof(why));
         if (r < 0 && (r != -ENOENT || run->directory))
             return say_why(run, r, why);
         int code = verbs[i].run(run);
@@ -312,8 +257,10 @@ int cmd_crashes(int argc, char **argv)
             return cli_bad_option("crashes", argv, option, long_options);
         if (option == CLI_OPTION_JSON)
             run.json = true;
-        else
+        else if (*optarg != '\0')
             run.directory = optarg;
+        else
+            return cli_usage_error("crashes", "--crash-dir %s: expected a directory", optarg);
     }
     return run_verb(&run, argc - optind, argv + optind);
 }

@@ -161,9 +161,9 @@ const char *crash_report_module_name(const struct crash_report_module *module);
 /* "bulkhead-renderer+0x2b180" into at least 96 bytes, or "" for an address in no module. */
 void crash_report_locate(const struct crash_report *report, uint64_t address, char *out, size_t out_bytes);
 
-/* Many lines for people, at most 80 columns where its contents allow. Owned by the caller (free); NULL without memory.
- */
-char *crash_report_text(const struct crash_report *report);
+/* Many lines for people, the first of them the end; with the path of its file (escaped), or NULL. Owned by the caller
+ * (free); NULL without memory. */
+char *crash_report_text(const struct crash_report *report, const char *path);
 
 /* A new reference; NULL without memory. */
 json_t *crash_report_json(const struct crash_report *report);

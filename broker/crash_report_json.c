@@ -214,12 +214,17 @@ int crash_report_parse(const void *data, size_t size_bytes, struct crash_report 
                        size_t why_bytes)
 {
     json_error_t problem;
+
+    if (size_bytes == 0) {
+        snprintf(ret_why, why_bytes, "it is empty");
+        return -EINVAL;
+    }
     json_t *root = json_loadb(data, size_bytes, JSON_REJECT_DUPLICATES, &problem);
 
     if (root == NULL) {
         char shown[JSON_ERROR_TEXT_LENGTH];
         text_escape(shown, sizeof shown, problem.text, strlen(problem.text));
-        snprintf(ret_why, why_bytes, "line %d: %s", problem.line, shown);
+        snprintf(ret_why, why_bytes, "no JSON, line %d: %s", problem.line, shown);
         return -EINVAL;
     }
     struct crash_report *report = calloc(1, sizeof *report);

@@ -42,8 +42,10 @@ static void print_document(FILE *out, const struct crash_report_document *docume
         fprintf(out, "  %-10s none: %s\n", "sha256", document->no_sha256);
 }
 
-static void print_circumstances(FILE *out, const struct crash_report *report)
+static void print_circumstances(FILE *out, const struct crash_report *report, const char *path)
 {
+    if (path != NULL)
+        print_row(out, "file", path);
     print_when(out, report->time_ms);
     if (report->has_document)
         print_document(out, &report->document);
@@ -105,7 +107,7 @@ static void print_event(FILE *out, const struct crash_report_word *word)
     if (word->has_syscall)
         print_syscall(out, word);
     if (word->has_advice)
-        fprintf(out, "  %-10s to allow it, add to %s: %s\n  %-10s that %s\n", "policy", word->advice_file,
+        fprintf(out, "  %-10s to allow it, add to %s:\n  %-10s %s\n  %-10s that %s\n", "policy", word->advice_file, "",
                 word->advice_row, "", word->advice_opens);
     if (word->requested_bytes > 0) {
         text_format_bytes(bytes, sizeof bytes, word->requested_bytes);
@@ -205,13 +207,14 @@ static void print_requests(FILE *out, const struct crash_report *report)
     }
 }
 
+/* Where a module ends is left to the JSON: so they fit into 80 columns. */
 static void print_modules(FILE *out, const struct crash_report *report)
 {
     if (report->module_count > 0)
-        fputs("\nModules: from, to, build id, name\n", out);
+        fputs("\nModules: start, build id, name\n", out);
     for (size_t i = 0; i < report->module_count; i++) {
         const struct crash_report_module *module = &report->modules[i];
-        fprintf(out, "  %012" PRIx64 " %012" PRIx64 " ", module->start, module->end);
+        fprintf(out, "  %012" PRIx64 " ", module->start);
         for (size_t byte = 0; byte < module->build_id_bytes; byte++)
             fprintf(out, "%02x", module->build_id[byte]);
         fprintf(out, "%s %s\n", module->build_id_bytes == 0 ? "-" : "", crash_report_module_name(module));
@@ -247,7 +250,7 @@ static void print_limits(FILE *out, const struct crash_report_limits *limits)
     text_format_bytes(file, sizeof file, limits->file_bytes);
     fprintf(out, "\nLimits in force\n  %-10s %s\n", "memory", limits->memory_bytes > 0 ? memory : "none");
     fprintf(out, "  %-10s %" PRIu64 " ms for a request\n", "time", limits->request_ms);
-    fprintf(out, "  %-10s a ping every %" PRIu64 " ms, unresponsive after %" PRIu64 " ms, hung %" PRIu64 " ms later\n",
+    fprintf(out, "  %-10s ping every %" PRIu64 " ms, unresponsive after %" PRIu64 " ms, hung %" PRIu64 " ms later\n",
             "watchdog", limits->ping_interval_ms, limits->unresponsive_ms, limits->hung_ms);
     fprintf(out, "  %-10s %" PRIu64 " a second\n", "messages", limits->messages_per_second);
     if (limits->files_allowed)
@@ -256,7 +259,7 @@ static void print_limits(FILE *out, const struct crash_report_limits *limits)
         fprintf(out, "  %-10s none beside the document\n", "files");
 }
 
-char *crash_report_text(const struct crash_report *report)
+char *crash_report_text(const struct crash_report *report, const char *path)
 {
     char *text = NULL;
     size_t size;
@@ -265,7 +268,7 @@ char *crash_report_text(const struct crash_report *report)
     if (out == NULL)
         return NULL;
     fprintf(out, "%s\n", report->end.summary);
-    print_circumstances(out, report);
+    print_circumstances(out, report, path);
     print_end(out, &report->end);
     if (report->has_word)
         print_event(out, &report->word);

@@ -51,7 +51,8 @@ static bool is_home_foreign(void)
     return (state == NULL || state[0] != '/') && home != NULL && stat(home, &st) == 0 && st.st_uid != geteuid();
 }
 
-static int find_directory(const char *given, char out[PATH_MAX], char *ret_why, size_t why_bytes)
+static int find_directory(const char *given, enum crash_store_use use, char out[PATH_MAX], char *ret_why,
+                          size_t why_bytes)
 {
     int r = given != NULL ? 0 : state_directory_path("crashes", out, PATH_MAX);
 
@@ -63,7 +64,7 @@ static int find_directory(const char *given, char out[PATH_MAX], char *ret_why, 
     }
     if (r < 0)
         snprintf(ret_why, why_bytes, "the name of the directory is too long");
-    if (r == 0 && given == NULL && is_home_foreign()) {
+    if (r == 0 && given == NULL && use != CRASH_STORE_READ && is_home_foreign()) {
         snprintf(ret_why, why_bytes, "HOME is another user's directory");
         r = -EPERM;
     }
@@ -81,27 +82,28 @@ static const char *problem_of(const struct stat *st)
 {
     if (st->st_uid != geteuid())
         return "belongs to another user";
-    return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0 ? "can be written to by others" : NULL;
+    return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0 ? "can be written to by others: chmod go-w it" : NULL;
 }
 
 /* O_NOFOLLOW: a link may have been put there to make us write elsewhere. */
-static int open_directory(struct crash_store *store, const char *path, char *ret_why, size_t why_bytes)
+static int open_directory(struct crash_store *store, const char *path, enum crash_store_use use, char *ret_why,
+                          size_t why_bytes)
 {
     struct stat st;
 
-    store->fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    store->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (use == CRASH_STORE_READ ? 0 : O_NOFOLLOW));
     if (store->fd < 0 || fstat(store->fd, &st) < 0) {
         int error = errno;
         snprintf(ret_why, why_bytes, "%s: %s", store->directory, strerror(error));
         return -error;
     }
-    const char *problem = problem_of(&st);
+    const char *problem = use == CRASH_STORE_READ ? NULL : problem_of(&st);
     if (problem != NULL)
         snprintf(ret_why, why_bytes, "%s %s", store->directory, problem);
     return problem != NULL ? -EPERM : 0;
 }
 
-int crash_store_open(const char *directory, bool is_made, struct crash_store **ret_store, char *ret_why,
+int crash_store_open(const char *directory, enum crash_store_use use, struct crash_store **ret_store, char *ret_why,
                      size_t why_bytes)
 {
     struct crash_store *store = calloc(1, sizeof *store);
@@ -112,14 +114,14 @@ int crash_store_open(const char *directory, bool is_made, struct crash_store **r
         return -ENOMEM;
     }
     store->fd = -1;
-    int r = find_directory(directory, path, ret_why, why_bytes);
+    int r = find_directory(directory, use, path, ret_why, why_bytes);
     if (r == 0) {
         text_escape(store->directory, sizeof store->directory, path, strlen(path));
-        r = is_made ? make_directory(path) : 0;
+        r = use == CRASH_STORE_WRITE ? make_directory(path) : 0;
         if (r < 0)
             snprintf(ret_why, why_bytes, "%s: %s", store->directory, strerror(-r));
     }
-    r = r < 0 ? r : open_directory(store, path, ret_why, why_bytes);
+    r = r < 0 ? r : open_directory(store, path, use, ret_why, why_bytes);
     if (r < 0)
         crash_store_close(store);
     else
@@ -302,17 +304,21 @@ int crash_store_read(const struct crash_store *store, uint32_t number, struct cr
     return r;
 }
 
-int crash_store_clear(struct crash_store *store, size_t *ret_removed)
+int crash_store_clear(struct crash_store *store, size_t *ret_removed, uint32_t *ret_kept)
 {
     uint32_t *numbers = NULL;
     size_t count = 0;
     int r = crash_store_list(store, &numbers, &count), first = 0;
 
     *ret_removed = 0;
+    *ret_kept = 0;
     for (size_t i = 0; i < count; i++) {
         int error = crash_store_remove(store, numbers[i]);
         *ret_removed += error == 0;
-        first = first == 0 ? error : first;
+        if (error < 0 && first == 0) {
+            first = error;
+            *ret_kept = numbers[i];
+        }
     }
     crash_store_sweep(store);
     free(numbers);

@@ -22,9 +22,16 @@ struct crash_store_bounds {
     uint64_t bytes;
 };
 
-/* Opens `directory`, or the user's own if it is NULL; makes it first if is_made. 0, or -errno with the directory and
+/* What is in a directory may be anybody's when it is only read; what is changed must be ours alone. */
+enum crash_store_use {
+    CRASH_STORE_READ,
+    CRASH_STORE_REMOVE,
+    CRASH_STORE_WRITE, /* makes the directory first */
+};
+
+/* Opens `directory`, or the user's own if it is NULL. 0, or -errno with the directory and
  * what is wrong (escaped) in ret_why; -ENOENT: it does not exist; -ENXIO: nothing says where the user's own is. */
-int crash_store_open(const char *directory, bool is_made, struct crash_store **ret_store, char *ret_why,
+int crash_store_open(const char *directory, enum crash_store_use use, struct crash_store **ret_store, char *ret_why,
                      size_t why_bytes);
 /* Takes NULL. */
 void crash_store_close(struct crash_store *store);
@@ -46,7 +53,8 @@ int crash_store_read(const struct crash_store *store, uint32_t number, struct cr
                      size_t why_bytes);
 /* Size of its file; 0 if it is gone. */
 uint64_t crash_store_size_bytes(const struct crash_store *store, uint32_t number);
-/* Removes every report. 0 or -errno of the first that could not be. */
-int crash_store_clear(struct crash_store *store, size_t *ret_removed);
+/* Removes every report. 0, or -errno of the first that could not be, with its number in ret_kept (0: the directory
+ * could not be looked at). */
+int crash_store_clear(struct crash_store *store, size_t *ret_removed, uint32_t *ret_kept);
 
 #endif

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require_harmless(why);
         return 0;
     }
-    char *text = crash_report_text(report), *first = dump(report);
+    char *text = crash_report_text(report, NULL), *first = dump(report);
     require(text != NULL);
     require_harmless(text);
     require_harmless(first);

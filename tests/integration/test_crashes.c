@@ -328,78 +328,6 @@ static void nothing_a_renderer_says_reaches_a_terminal_as_a_command(void **state
     }
 }
 
-static void list_show_and_clear_do_what_they_say(void **state)
-{
-    struct process_result result;
-    char directory[SCRATCH_PATH], policy[SCRATCH_PATH];
-    write_policy(state, policy);
-    scratch_path(state, "crashes", directory);
-    misbehave(state, "wild-write", directory, policy);
-    misbehave(state, "forbidden-syscall", directory, policy);
-    RUN(&result, NULL, "bulkhead", "crashes", "--crash-dir", directory);
-    assert_non_null(strstr(result.out, "    1  20"));
-    assert_non_null(strstr(result.out, "sample.pdf                crashed: SIGSEGV (address not mapped) at 0x10\n"));
-    assert_non_null(strstr(result.out, "sandbox violation: socket("));
-    assert_non_null(strstr(result.out, "2 crash reports, "));
-    process_result_free(&result);
-    RUN(&result, NULL, "bulkhead", "crashes", "show", "--crash-dir", directory);
-    assert_memory_equal(result.out, "Crash report 2: sandbox violation: socket(", 42);
-    process_result_free(&result);
-    RUN(&result, NULL, "bulkhead", "crashes", "show", "1", "--crash-dir", directory);
-    assert_memory_equal(result.out, "Crash report 1: crashed: SIGSEGV", 32);
-    process_result_free(&result);
-    RUN(&result, NULL, "bulkhead", "crashes", "show", "3", "--crash-dir", directory);
-    assert_int_equal(result.exit_code, EXIT_CODE_NOT_FOUND);
-    assert_string_equal(result.err, "bulkhead: there is no crash report 3 (bulkhead crashes lists them)\n");
-    process_result_free(&result);
-    RUN(&result, NULL, "bulkhead", "crashes", "clear", "--crash-dir", directory);
-    assert_string_equal(result.out, "2 crash reports removed\n");
-    process_result_free(&result);
-    assert_int_equal(count_reports(directory), 0);
-    RUN(&result, NULL, "bulkhead", "crashes", "show", "--crash-dir", directory);
-    assert_int_equal(result.exit_code, EXIT_CODE_NOT_FOUND);
-    process_result_free(&result);
-}
-
-static void words_it_does_not_know_are_refused(void **state)
-{
-    static const char *const wrong[][2] = {{"frobnicate", NULL}, {"list", "1"},  {"show", "x"},   {"show", "0"},
-                                           {"show", "-1"},       {"clear", "1"}, {"--nope", NULL}};
-    (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        struct process_result result;
-        RUN(&result, NULL, "bulkhead", "crashes", wrong[i][0], wrong[i][1]);
-        assert_int_equal(result.exit_code, EXIT_CODE_USAGE);
-        assert_non_null(strstr(result.err, "bulkhead help crashes"));
-        process_result_free(&result);
-    }
-}
-
-static void a_damaged_report_is_named_and_the_others_are_listed(void **state)
-{
-    struct process_result result;
-    char directory[SCRATCH_PATH], policy[SCRATCH_PATH], path[SCRATCH_PATH];
-    write_policy(state, policy);
-    scratch_path(state, "crashes", directory);
-    misbehave(state, "abort", directory, policy);
-    misbehave(state, "abort", directory, policy);
-    assert_int_equal(truncate(scratch_path(state, "crashes/crash-0001.json", path), 1000), 0);
-    RUN(&result, NULL, "bulkhead", "crashes", "--crash-dir", directory);
-    assert_int_equal(result.exit_code, 0);
-    assert_non_null(strstr(result.out, "cannot be read: line "));
-    assert_non_null(strstr(result.out, "crashed: SIGABRT"));
-    process_result_free(&result);
-    RUN(&result, NULL, "bulkhead", "crashes", "show", "1", "--crash-dir", directory);
-    assert_int_equal(result.exit_code, EXIT_CODE_DAMAGED);
-    process_result_free(&result);
-    RUN(&result, NULL, "bulkhead", "crashes", "show", "1", "--json", "--crash-dir", directory);
-    assert_int_equal(result.exit_code, EXIT_CODE_DAMAGED);
-    json_t *root = json_loads(result.out, 0, NULL);
-    assert_non_null(text_at(root, "error"));
-    json_decref(root);
-    process_result_free(&result);
-}
-
 static void the_policy_bounds_how_many_are_kept(void **state)
 {
     static const char two[] = "{\"crash_reports\": 2}", none[] = "{\"crash_reports\": 0}";
@@ -500,22 +428,6 @@ static void a_report_that_cannot_be_written_is_a_warning(void **state)
         return; /* nothing is read-only to root */
     assert_int_equal(chmod(directory, 0500), 0);
     expect_warning(state, NULL, directory, "Permission denied");
-}
-
-static void crashes_says_why_it_cannot_look(void **state)
-{
-    static const char *const homeless[] = {"XDG_STATE_HOME=", "HOME=", NULL};
-    const struct process_options no_home = {.environment = homeless};
-    struct process_result result;
-    (void)state;
-    RUN(&result, &no_home, "bulkhead", "crashes");
-    assert_int_equal(result.exit_code, EXIT_CODE_UNREADABLE);
-    assert_non_null(strstr(result.err, "neither XDG_STATE_HOME nor HOME says where (--crash-dir DIR"));
-    process_result_free(&result);
-    RUN(&result, NULL, "bulkhead", "crashes", "--crash-dir", "/nowhere/at/all");
-    assert_int_equal(result.exit_code, EXIT_CODE_UNREADABLE);
-    assert_non_null(strstr(result.err, "/nowhere/at/all: No such file or directory"));
-    process_result_free(&result);
 }
 
 static bool has_reports(void *userdata)
@@ -634,14 +546,10 @@ int main(void)
         TEST(a_clean_end_leaves_none),
         TEST(render_says_where_the_report_is_in_a_line_and_in_its_json),
         TEST(nothing_a_renderer_says_reaches_a_terminal_as_a_command),
-        TEST(list_show_and_clear_do_what_they_say),
-        TEST(words_it_does_not_know_are_refused),
-        TEST(a_damaged_report_is_named_and_the_others_are_listed),
         TEST(the_policy_bounds_how_many_are_kept),
         TEST(the_switch_turns_them_off),
         TEST(several_brokers_at_once_write_each_its_own),
         TEST(a_report_that_cannot_be_written_is_a_warning),
-        TEST(crashes_says_why_it_cannot_look),
         TEST(a_broker_that_is_told_to_end_writes_what_it_knows),
         TEST(ends_that_come_all_at_once_have_each_their_report),
     };

@@ -331,7 +331,7 @@ static void lists_messages_by_name_direction_and_time_before_the_end(void **stat
 static void nothing_of_the_stack_is_kept(void **state)
 {
     struct fixture *f = *state;
-    char *json = dump(gather(f)), *text = crash_report_text(f->report);
+    char *json = dump(gather(f)), *text = crash_report_text(f->report, NULL);
     assert_non_null(text);
     assert_null(strstr(json, "a7a7"));
     assert_null(strstr(text, "a7a7"));
@@ -349,7 +349,7 @@ static void assert_no_control(const char *text)
 static void text_has_every_part_and_no_control_byte(void **state)
 {
     static const char *const parts[] = {
-        "crashed: SIGSEGV (address not mapped) at 0xdeadbeef\n",
+        "crashed: SIGSEGV (address not mapped) at 0xdeadbeef\n  file       /here/crash-0001.json\n",
         "  kernel     pid 812 was ended by SIGSEGV\n",
         "claim",
         "  step       layout \\x1b[2J\n",
@@ -361,19 +361,20 @@ static void text_has_every_part_and_no_control_byte(void **state)
         "Sandbox, as the cell found it: 1 of 2 layers\n",
         "  NO  speculation-control        no such control, ENXIO\n",
         "  memory     268 MB\n",
-        "a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3 bulkhead-renderer\n",
+        "\nModules: start, build id, name\n  000005000000 a0a1a2a3a4a5a6a7a8a9aaabacadaeafb0b1b2b3 bulkhead-renderer\n",
         "  format     PDF (the renderer's word)\n",
     };
     struct fixture *f = *state;
     gather(f)->backtrace = strdup("#0 0x0000000005000100 main+0x1 (a.c:1) [bulkhead-renderer]\n");
-    char *text = crash_report_text(f->report);
+    char *text = crash_report_text(f->report, "/here/crash-0001.json");
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (strstr(text, parts[i]) == NULL)
             fail_msg("\"%s\" is not in:\n%s", parts[i], text);
     assert_no_control(text);
     assert_null(strstr(text, "Frames, by its word")); /* the backtrace says it better */
     free(text);
-    text = crash_report_text(gather(f));
+    text = crash_report_text(gather(f), NULL);
+    assert_null(strstr(text, "  file  "));
     assert_non_null(strstr(text, "Frames, by its word\n  #0 0x0000000005000100 bulkhead-renderer+0x100\n"));
     free(text);
 }
@@ -385,7 +386,7 @@ static void assert_reads_back(const struct crash_report *report)
     char why[256] = "", *first = dump(report);
     if (crash_report_parse(first, strlen(first), &again, why, sizeof why) < 0)
         fail_msg("%s in:\n%s", why, first);
-    char *second = dump(again), *text = crash_report_text(again);
+    char *second = dump(again), *text = crash_report_text(again, NULL);
     assert_string_equal(first, second);
     assert_no_control(first);
     assert_no_control(text);
@@ -631,7 +632,7 @@ static void what_is_missing_is_nothing_and_what_is_unknown_is_passed_over(void *
     (void)state;
     assert_int_equal(crash_report_parse(least, sizeof least - 1, &report, why, sizeof why), 0);
     assert_false(report->has_word);
-    char *text = crash_report_text(report);
+    char *text = crash_report_text(report, NULL);
     assert_non_null(text);
     free(text);
     assert_reads_back(report);

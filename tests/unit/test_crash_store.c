@@ -77,18 +77,18 @@ static struct crash_store *open_store(struct fixture *f)
     char why[PATH_MAX] = "";
     crash_store_close(f->store);
     f->store = NULL;
-    int r = crash_store_open(f->directory, true, &f->store, why, sizeof why);
+    int r = crash_store_open(f->directory, CRASH_STORE_WRITE, &f->store, why, sizeof why);
     if (r < 0)
         fail_msg("%s", why);
     return f->store;
 }
 
 /* -errno, with why it says in ret_why. */
-static int try_open(const char *directory, bool is_made, char why[256])
+static int try_open(const char *directory, enum crash_store_use use, char why[256])
 {
     struct crash_store *store = NULL;
     why[0] = '\0';
-    int r = crash_store_open(directory, is_made, &store, why, 256);
+    int r = crash_store_open(directory, use, &store, why, 256);
     assert_true((r == 0) == (store != NULL));
     assert_true((r == 0) == (why[0] == '\0'));
     crash_store_close(store);
@@ -254,13 +254,14 @@ static void files_of_other_names_are_neither_counted_nor_removed(void **state)
     static const struct crash_store_bounds one = {1, 1ull << 30};
     struct fixture *f = *state;
     size_t removed;
+    uint32_t kept;
     open_store(f);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         put(f, others[i], "mine");
     assert_int_equal(add(f, 1, &one), 1);
     assert_int_equal(add(f, 2, &one), 2);
     assert_int_equal(count_reports(f->store), 1);
-    assert_int_equal(crash_store_clear(f->store, &removed), 0);
+    assert_int_equal(crash_store_clear(f->store, &removed, &kept), 0);
     assert_int_equal(removed, 1);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         assert_true(exists(f, others[i]));
@@ -285,14 +286,35 @@ static void clearing_removes_every_report(void **state)
 {
     struct fixture *f = *state;
     size_t removed;
+    uint32_t kept;
     open_store(f);
     for (uint32_t i = 0; i < 5; i++)
         add(f, i, &plenty);
-    assert_int_equal(crash_store_clear(f->store, &removed), 0);
+    assert_int_equal(crash_store_clear(f->store, &removed, &kept), 0);
     assert_int_equal(removed, 5);
     assert_int_equal(count_files(f), 0);
-    assert_int_equal(crash_store_clear(f->store, &removed), 0);
+    assert_int_equal(crash_store_clear(f->store, &removed, &kept), 0);
     assert_int_equal(removed, 0);
+}
+
+static void clearing_names_the_first_that_stays(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX];
+    size_t removed;
+    uint32_t kept;
+    open_store(f);
+    add(f, 1, &plenty);
+    for (int number = 2; number <= 3;
+         number++) { /* a directory by that name: nothing of ours, and not to be unlinked */
+        snprintf(path, sizeof path, "%s/crash-%04d.json", f->directory, number);
+        assert_int_equal(mkdir(path, 0700), 0);
+    }
+    add(f, 4, &plenty);
+    assert_int_equal(crash_store_clear(f->store, &removed, &kept), -EISDIR);
+    assert_int_equal(removed, 2);
+    assert_int_equal(kept, 2);
+    assert_int_equal(count_files(f), 2);
 }
 
 static void write_many(struct fixture *f, unsigned writer, const struct crash_store_bounds *bounds)
@@ -390,22 +412,47 @@ static void a_directory_that_is_not_ours_alone_is_refused(void **state)
     char path[SCRATCH_PATH], link_path[SCRATCH_PATH], why[256];
     scratch_path(&f->scratch, "shared", path);
     assert_int_equal(mkdir(path, 0700), 0);
-    assert_int_equal(try_open(path, true, why), 0);
+    assert_int_equal(try_open(path, CRASH_STORE_WRITE, why), 0);
     assert_int_equal(chmod(path, 0777), 0);
-    assert_int_equal(try_open(path, true, why), -EPERM);
+    assert_int_equal(try_open(path, CRASH_STORE_WRITE, why), -EPERM);
     assert_non_null(strstr(why, "can be written to by others"));
     assert_int_equal(chmod(path, 0755), 0); /* to be looked at is no harm: the files are 0600 */
-    assert_int_equal(try_open(path, true, why), 0);
+    assert_int_equal(try_open(path, CRASH_STORE_WRITE, why), 0);
     assert_int_equal(symlink(path, scratch_path(&f->scratch, "link", link_path)), 0);
-    assert_true(try_open(link_path, true, why) < 0);
+    assert_true(try_open(link_path, CRASH_STORE_WRITE, why) < 0);
     scratch_write(&f->scratch, "file", "", 0);
-    assert_int_equal(try_open(scratch_path(&f->scratch, "file", link_path), true, why), -ENOTDIR);
+    assert_int_equal(try_open(scratch_path(&f->scratch, "file", link_path), CRASH_STORE_WRITE, why), -ENOTDIR);
     if (geteuid() != 0) {
-        assert_int_equal(try_open("/usr", true, why), -EPERM);
+        assert_int_equal(try_open("/usr", CRASH_STORE_WRITE, why), -EPERM);
     } else {
         assert_int_equal(chown(path, 12345, 12345), 0);
-        assert_int_equal(try_open(path, true, why), -EPERM);
+        assert_int_equal(try_open(path, CRASH_STORE_WRITE, why), -EPERM);
     }
+    assert_non_null(strstr(why, "belongs to another user"));
+}
+
+static void a_directory_of_anybodys_is_read_but_not_changed(void **state)
+{
+    struct fixture *f = *state;
+    char link_path[SCRATCH_PATH], why[256];
+    open_store(f);
+    add(f, 7, &plenty);
+    assert_int_equal(symlink(f->directory, scratch_path(&f->scratch, "link", link_path)), 0);
+    assert_int_equal(try_open(link_path, CRASH_STORE_READ, why), 0);
+    assert_true(try_open(link_path, CRASH_STORE_REMOVE, why) < 0);
+    assert_int_equal(chmod(f->directory, 0777), 0);
+    assert_int_equal(try_open(f->directory, CRASH_STORE_READ, why), 0);
+    assert_int_equal(try_open(f->directory, CRASH_STORE_REMOVE, why), -EPERM);
+    assert_non_null(strstr(why, "chmod go-w"));
+    assert_int_equal(try_open(geteuid() != 0 ? "/usr" : f->directory, CRASH_STORE_READ, why), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(f->directory, 12345, 12345), 0);
+        crash_store_close(f->store);
+        f->store = NULL;
+        assert_int_equal(crash_store_open(f->directory, CRASH_STORE_READ, &f->store, why, sizeof why), 0);
+        assert_int_equal(pid_of(f->store, 1), 7);
+    }
+    assert_int_equal(try_open(geteuid() != 0 ? "/usr" : f->directory, CRASH_STORE_REMOVE, why), -EPERM);
     assert_non_null(strstr(why, "belongs to another user"));
 }
 
@@ -413,15 +460,15 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
 {
     struct fixture *f = *state;
     char why[256];
-    assert_int_equal(try_open("/proc/self/crashes", true, why), -ENOENT);
+    assert_int_equal(try_open("/proc/self/crashes", CRASH_STORE_WRITE, why), -ENOENT);
     assert_non_null(strstr(why, "/proc/self/crashes"));
-    assert_int_equal(try_open(f->directory, false, why), -ENOENT);
-    assert_int_equal(try_open("/\033[2J", false, why), -ENOENT);
+    assert_int_equal(try_open(f->directory, CRASH_STORE_READ, why), -ENOENT);
+    assert_int_equal(try_open("/\033[2J", CRASH_STORE_READ, why), -ENOENT);
     assert_non_null(strstr(why, "/\\x1b[2J"));
     char *endless = malloc(2 * PATH_MAX);
     memset(endless, 'a', 2 * PATH_MAX - 1);
     endless[2 * PATH_MAX - 1] = '\0';
-    assert_int_equal(try_open(endless, true, why), -ENAMETOOLONG);
+    assert_int_equal(try_open(endless, CRASH_STORE_WRITE, why), -ENAMETOOLONG);
     free(endless);
 }
 
@@ -434,16 +481,17 @@ static void the_users_own_directory_follows_the_environment(void **state)
     assert_int_equal(mkdir(home, 0700), 0);
     setenv("XDG_STATE_HOME", "relative", 1); /* not to be used */
     setenv("HOME", home, 1);
-    assert_int_equal(crash_store_open(NULL, true, &f->store, why, sizeof why), 0);
+    assert_int_equal(crash_store_open(NULL, CRASH_STORE_WRITE, &f->store, why, sizeof why), 0);
     snprintf(expected, sizeof expected, "%s/.local/state/bulkhead/crashes", home);
     assert_string_equal(crash_store_directory(f->store), expected);
     setenv("HOME", geteuid() != 0 ? "/usr" : home, 1);
     if (geteuid() == 0)
         assert_int_equal(chown(home, 12345, 12345), 0);
-    assert_int_equal(try_open(NULL, true, why), -EPERM);
+    assert_int_equal(try_open(NULL, CRASH_STORE_WRITE, why), -EPERM);
     assert_non_null(strstr(why, "another user's"));
+    assert_int_equal(try_open(NULL, CRASH_STORE_READ, why), geteuid() != 0 ? -ENOENT : 0); /* to look is no harm */
     unsetenv("HOME");
-    assert_int_equal(try_open(NULL, true, why), -ENXIO);
+    assert_int_equal(try_open(NULL, CRASH_STORE_WRITE, why), -ENXIO);
     setenv("XDG_STATE_HOME", saved_state, 1);
     if (saved_home != NULL)
         setenv("HOME", saved_home, 1);
@@ -466,7 +514,7 @@ static void files_that_are_no_reports_are_refused_when_read(void **state)
     open_store(f);
     expect_unreadable(f, 1, -ENOENT, "No such file");
     put(f, "crash-0001.json", "");
-    expect_unreadable(f, 1, -EINVAL, "line 1");
+    expect_unreadable(f, 1, -EINVAL, "it is empty");
     put(f, "crash-0002.json",
         "{\"format\": \"bulkhead crash report\", \"schema\": 1, \"end\": {\"pid\": \"\\u001b\"}}");
     expect_unreadable(f, 2, -EINVAL, "pid");
@@ -499,11 +547,13 @@ int main(void)
         TEST(files_of_other_names_are_neither_counted_nor_removed),
         TEST(what_a_killed_writer_left_is_swept_once_it_is_old),
         TEST(clearing_removes_every_report),
+        TEST(clearing_names_the_first_that_stays),
         TEST(several_brokers_at_once_lose_no_report_and_write_none_twice),
         TEST(without_a_rename_that_refuses_to_replace_it_is_the_same),
         TEST(several_brokers_at_once_keep_the_bound),
         TEST(a_full_disk_leaves_nothing_behind),
         TEST(a_directory_that_is_not_ours_alone_is_refused),
+        TEST(a_directory_of_anybodys_is_read_but_not_changed),
         TEST(a_directory_that_cannot_be_made_is_named),
         TEST(the_users_own_directory_follows_the_environment),
         TEST(files_that_are_no_reports_are_refused_when_read),
