@@ -47,9 +47,11 @@ static Bulkhead__OpenFileReply__Status status_of_errno(int error)
     }
 }
 
-/* "http://…", with one slash where an engine has tidied it up. Only asked of what is not there. */
+/* "//host/…", or "http://…", with one slash where an engine has tidied it up. Only asked of what is not there. */
 static bool looks_remote(const char *name)
 {
+    if (strncmp(name, "//", 2) == 0)
+        return true;
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-";
     size_t scheme = strspn(name, letters);
     return scheme >= 2 && strncmp(name + scheme, ":/", 2) == 0;
@@ -82,7 +84,7 @@ Bulkhead__OpenFileReply__Status file_access_open(int directory_fd, const void *p
     if (fd < 0) {
         int error = fd;
         fd = -1;
-        if (error == -ENOENT && looks_remote(name))
+        if ((error == -ENOENT || error == -EXDEV) && looks_remote(name))
             return BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE;
         return status_of_errno(error);
     }

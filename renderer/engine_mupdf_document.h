@@ -13,6 +13,10 @@
 #include "renderer/engine.h"
 #include "renderer/format.h"
 
+/* Before 1.24 there is an archive of MuPDF, and the linker's --wrap sends its calls to us; later ones come as a shared
+ * library, and a definition in the executable goes before its own. */
+#define ENGINE_MUPDF_IS_SHARED (FZ_VERSION_MAJOR > 1 || FZ_VERSION_MINOR >= 24)
+
 /* What the process' one context remembers of its allocations and of MuPDF's messages. */
 struct engine_mupdf_state {
     size_t refused_bytes; // the request malloc refused last; 0 = none is unanswered

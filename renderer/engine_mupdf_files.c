@@ -1,7 +1,7 @@
 /* How a document gets at the files beside it: MuPDF asks an fz_archive, the archive asks the host, the host the broker.
  *
- * Paths reach the broker as MuPDF makes them: percent-decoded and cleaned ("./a//b" is "a/b"), ".." and schemes still
- * in them. Whether a path may be opened is the broker's business alone. */
+ * Paths reach the broker as MuPDF makes them: percent-decoded and cleaned ("./a//b" is "a/b"), "..", schemes and
+ * the slashes before a host still in them. Whether a path may be opened is the broker's business alone. */
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -106,11 +106,6 @@ fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engi
     return document;
 }
 
-/* The library is shared here: a definition in the executable goes before its own. */
-#define OPEN_DIRECTORY fz_open_directory
-#define OPEN_FILE      fz_open_file
-#define TRY_OPEN_FILE  fz_try_open_file
-
 #else
 
 fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engine_host *host, const char *media_type,
@@ -128,16 +123,44 @@ fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engi
     return document;
 }
 
-/* The linker (--wrap) sends MuPDF's own calls here. */
+#endif
+
+#if ENGINE_MUPDF_IS_SHARED
+
+#include <dlfcn.h>
+
+#define OPEN_DIRECTORY fz_open_directory
+#define OPEN_FILE      fz_open_file
+#define TRY_OPEN_FILE  fz_try_open_file
+#define CLEAN_NAME     fz_cleanname
+
+static char *clean_name(char *name)
+{
+    char *(*real)(char *);
+    *(void **)&real = dlsym(RTLD_NEXT, "fz_cleanname");
+    return real(name);
+}
+
+#else
+
 #define OPEN_DIRECTORY __wrap_fz_open_directory
 #define OPEN_FILE      __wrap_fz_open_file
 #define TRY_OPEN_FILE  __wrap_fz_try_open_file
+#define CLEAN_NAME     __wrap_fz_cleanname
+
+char *__real_fz_cleanname(char *name);
+
+static char *clean_name(char *name)
+{
+    return __real_fz_cleanname(name);
+}
 
 #endif
 
 fz_archive *OPEN_DIRECTORY(fz_context *ctx, const char *path);
 fz_stream *OPEN_FILE(fz_context *ctx, const char *path);
 fz_stream *TRY_OPEN_FILE(fz_context *ctx, const char *path);
+char *CLEAN_NAME(char *name);
 
 /* HTML from a stream opens "." beside it where it cannot be given a directory. */
 fz_archive *OPEN_DIRECTORY(fz_context *ctx, const char *path)
@@ -158,4 +181,14 @@ fz_stream *TRY_OPEN_FILE(fz_context *ctx, const char *path)
 {
     (void)ctx, (void)path;
     return NULL;
+}
+
+/* Markup is opened in the directory ".", so that "//host/x.png" arrives as ".///host/x.png". Cleaned it would be a file
+ * of our own; the broker shall see that another machine was meant. */
+char *CLEAN_NAME(char *name)
+{
+    if (strncmp(name, ".///", 4) != 0)
+        return clean_name(name);
+    memmove(name, name + 2, strlen(name + 2) + 1);
+    return name;
 }

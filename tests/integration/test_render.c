@@ -370,6 +370,7 @@ static void a_page_gets_the_files_beside_it_and_nothing_else(void **state)
     json_t *file = json_array_get(json_object_get(root, "files"), 0);
     assert_string_equal(grant_of(file, "inside.png"), "granted");
     assert_string_equal(grant_of(file, "etc/passwd"), "outside its directory");
+    assert_string_equal(grant_of(file, "//localhost/x.png"), "not fetched: no network");
     assert_string_equal(grant_of(file, "link.png"), "a link, and links are not followed");
     json_decref(root);
     expect(&result, 0, NULL);

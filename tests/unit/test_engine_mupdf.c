@@ -744,6 +744,18 @@ static void needs_no_system_call_but_memory(void **state)
     assert_int_equal(run_in_child(paint_behind_shut_doors, "escape.html"), 0);
 }
 
+static void a_picture_on_another_machine_is_asked_for_as_such(void **state)
+{
+    (void)state;
+    documents_write_text(samples, "elsewhere.html", "<!DOCTYPE html><p><img src='//host/a//b.png'><img src='.//c.png'>",
+                         NULL);
+    struct engine_driver driver;
+    open_sample(&driver, "elsewhere.html");
+    assert_string_equal(driver.asked[0], "//host/a//b.png");
+    assert_string_equal(driver.asked[1], "c.png");
+    engine_driver_close(&driver);
+}
+
 static int write_samples(void **state)
 {
     (void)state;
@@ -775,6 +787,7 @@ int main(void)
         cmocka_unit_test(a_picture_that_cannot_be_decoded_is_damaged_and_not_white),
         cmocka_unit_test(a_picture_of_impossible_size_is_too_large),
         cmocka_unit_test(repairs_a_pdf_that_was_cut),
+        cmocka_unit_test(a_picture_on_another_machine_is_asked_for_as_such),
         cmocka_unit_test(counts_the_pages_that_are_there),
         cmocka_unit_test(refuses_a_page_beyond_the_last),
         cmocka_unit_test(makes_a_title_safe_to_show),
