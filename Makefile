@@ -54,7 +54,7 @@ LIBS_COMMON := $(call pkg,--libs $(PKGS_COMMON))
 LIBS_BROKER := $(call pkg,--libs $(PKGS_BROKER)) -lm
 # Debian 12's mupdf.pc omits harfbuzz; later ones ship a shared library that needs none of it.
 MUPDF_IS_STATIC := $(wildcard /usr/lib/libmupdf.a /usr/lib/*/libmupdf.a)
-MUPDF_WRAPPED := fz_open_directory fz_open_file fz_try_open_file fz_cleanname
+MUPDF_WRAPPED := fz_open_directory fz_open_file fz_try_open_file fz_cleanname jpeg_std_error
 LIBS_MUPDF = $(if $(MUPDF_IS_STATIC),$(MUPDF_WRAPPED:%=-Wl$(comma)--wrap=%) $(call pkg,--static --libs mupdf) -lharfbuzz,$(call pkg,--libs mupdf)) -lm
 # Each shared library is five mappings that every fork copies. Those that no other library needs are linked in where
 # there is an archive of them.

@@ -9,6 +9,7 @@
 #include "broker/cli.h"
 #include "broker/cli_sandbox.h"
 #include "broker/symbolise.h"
+#include "common/log.h"
 #include "common/text.h"
 
 static const char *message_of(const struct batch_error *error)
@@ -55,6 +56,18 @@ void batch_report_crash_lines(FILE *out, const struct batch_file *file)
     for (size_t i = 0; i < file->end_count; i++)
         if (file->ends[i].report)
             batch_report_crash_line(out, file, file->ends[i].report, NULL);
+}
+
+void batch_report_warning(FILE *out, const struct batch_file *file)
+{
+    const struct document_warnings *warnings = file->document ? document_warnings(file->document) : NULL;
+    const struct document_warning *first = warnings ? document_warnings_damage(warnings, 0) : NULL;
+    if (!first || log_get_level() > LOG_WARNING)
+        return;
+    char name[512], text[384];
+    text_escape(name, sizeof(name), file->input, strlen(file->input));
+    document_warnings_format(text, sizeof(text), first, document_warnings_damage_total(warnings) - 1);
+    fprintf(out, "bulkhead: warning: %s: may be incomplete: %s\n", name, text);
 }
 
 void batch_report_start_error(FILE *out, const struct batch_error *error)
@@ -143,6 +156,25 @@ static json_t *grants_json(const struct document *document)
     return list;
 }
 
+static const char *warning_kind_name(Bulkhead__Warning__Kind kind)
+{
+    return kind == BULKHEAD__WARNING__KIND__NOTE ? "note" : "damage";
+}
+
+static void add_warnings(json_t *object, struct document *document)
+{
+    json_t *list = json_array();
+    const struct document_warnings *warnings = document ? document_warnings(document) : NULL;
+    for (size_t i = 0; warnings && i < warnings->count; i++) {
+        const struct document_warning *warning = &warnings->list[i];
+        json_t *row = json_pack("{s:s, s:s}", "kind", warning_kind_name(warning->kind), "text", warning->detail);
+        json_object_set_new(row, "page", warning->page > 0 ? json_integer(warning->page) : json_null());
+        json_array_append_new(list, row);
+    }
+    json_object_set_new(object, "warnings", list);
+    json_object_set_new(object, "warnings_left_out", json_integer(warnings ? warnings->left_out : 0));
+}
+
 /* Jansson refuses what JSON cannot say; the codec refuses NaN, so that this is only a safety net. */
 static json_t *number(float value)
 {
@@ -177,6 +209,7 @@ static json_t *file_json(const struct batch_file *file)
     json_object_set_new(object, "end", file->end_count ? end_json(&file->ends[0]) : json_null());
     json_object_set_new(object, "ends", ends);
     json_object_set_new(object, "grants", grants_json(file->document));
+    add_warnings(object, file->document);
     return object;
 }
 

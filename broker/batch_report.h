@@ -13,6 +13,9 @@ void batch_report_line(FILE *out, const struct batch_file *file);
 void batch_report_crash_line(FILE *out, const struct batch_file *file, const char *path, const char *why);
 /* Such a line for every crash report of the file there is by now. */
 void batch_report_crash_lines(FILE *out, const struct batch_file *file);
+/* "bulkhead: warning: NAME: may be incomplete: page 3: the engine's words (and 4 more)", if the engine complained of
+ * damage and warnings are not switched off (--log). */
+void batch_report_warning(FILE *out, const struct batch_file *file);
 /* "bulkhead: why (way out)": no renderer could be had. */
 void batch_report_start_error(FILE *out, const struct batch_error *error);
 

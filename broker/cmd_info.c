@@ -19,6 +19,8 @@ static const char help[] =
     "      --json                a JSON object on standard output\n" CLI_AUDIT_HELP CLI_COMMON_HELP "\n"
     "FILE may be - for standard input or an about: page. See also: bulkhead help exit-codes.\n";
 
+enum { WARNINGS_SHOWN = 8 };
+
 static const struct option long_options[] = {
     CLI_COMMON_OPTIONS,
     CLI_DOCUMENT_OPTIONS,
@@ -62,6 +64,19 @@ static void print_page_size(const struct tab_info *info)
            height / 72 * 25.4);
 }
 
+static void print_warnings(struct document *document)
+{
+    const struct document_warnings *warnings = document_warnings(document);
+    const struct document_warning *warning;
+    size_t shown = 0;
+    while (shown < WARNINGS_SHOWN && (warning = document_warnings_damage(warnings, shown)) != NULL) {
+        char text[384];
+        uint64_t more = shown + 1 == WARNINGS_SHOWN ? document_warnings_damage_total(warnings) - WARNINGS_SHOWN : 0;
+        document_warnings_format(text, sizeof(text), warning, more);
+        printf("  %-10s %s\n", shown++ == 0 ? "warnings" : "", text);
+    }
+}
+
 static void print_file(const struct batch_file *file)
 {
     char name[512], size[32];
@@ -80,6 +95,7 @@ static void print_file(const struct batch_file *file)
     if (document_url(file->document)[0] == '\0')
         printf("  %-10s %s\n", "size", size);
     print_grants(file->document);
+    print_warnings(file->document);
 }
 
 static void on_file_done(struct batch *batch, const struct batch_file *file, void *userdata)

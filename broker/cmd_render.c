@@ -48,6 +48,8 @@ static void on_file_done(struct batch *batch, const struct batch_file *file, voi
 {
     struct render_view *view = userdata;
     progress_hide(&view->progress);
+    if (file->pages_written > 0)
+        batch_report_warning(stderr, file);
     /* That no renderer can be had is said once, not for every input. */
     if (file->error.code != EXIT_CODE_OK && batch_start_error(batch)->code == EXIT_CODE_OK)
         batch_report_line(stderr, file);

@@ -34,6 +34,7 @@ struct document {
     uint64_t size_bytes;
     struct document_grant *grants; // grant_count of grant_capacity
     size_t grant_count, grant_capacity;
+    struct document_warnings warnings;
 };
 
 const char *document_problem_text(enum document_problem problem)
@@ -252,6 +253,7 @@ void document_unref(struct document *document)
     fd_close(&document->directory_fd);
     free(document->location);
     free(document->grants);
+    document_warnings_fini(&document->warnings);
     free(document);
 }
 
@@ -332,6 +334,11 @@ const struct document_grant *document_grants(const struct document *document, si
 {
     *ret_count = document->grant_count;
     return document->grants;
+}
+
+struct document_warnings *document_warnings(struct document *document)
+{
+    return &document->warnings;
 }
 
 const char *document_grant_status_name(Bulkhead__OpenFileReply__Status status)

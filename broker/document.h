@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "broker/document_warnings.h"
 #include "to_renderer.pb-c.h"
 
 struct document;
@@ -63,5 +64,8 @@ void document_record_grant(struct document *document, const void *path, size_t p
 bool document_trail_is_full(const struct document *document);
 const struct document_grant *document_grants(const struct document *document, size_t *ret_count);
 const char *document_grant_status_name(Bulkhead__OpenFileReply__Status status); /* "granted", "outside", … */
+
+/* What its renderers' engines complained of. Borrowed. */
+struct document_warnings *document_warnings(struct document *document);
 
 #endif

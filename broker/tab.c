@@ -112,12 +112,32 @@ static bool is_length(float points)
     return points >= -1e6f && points <= 1e6f;
 }
 
+/* Only what is news is said: a page that is painted again complains again. */
+static enum violation take_warnings(struct tab *tab, Bulkhead__Warning *const *list, size_t count, uint32_t left_out,
+                                    uint32_t page_count)
+{
+    struct document_warnings *warnings = document_warnings(tab->document);
+    size_t news;
+    enum violation violation = document_warnings_take(warnings, list, count, left_out, page_count, &news);
+    if (violation != VIOLATION_NONE || news == 0)
+        return violation;
+    char text[384];
+    document_warnings_format(text, sizeof text, document_warnings_damage(warnings, warnings->damage_count - news),
+                             news - 1);
+    broker_say(tab->broker, "%s: warning: %s", document_name(tab->document), text);
+    return VIOLATION_NONE;
+}
+
 static enum violation on_document_info(struct renderer *renderer, const Bulkhead__DocumentInfo *info, void *userdata)
 {
     (void)renderer;
     struct tab *tab = userdata;
     if (!is_length(info->page_width_pt) || !is_length(info->page_height_pt))
         return VIOLATION_BAD_GEOMETRY;
+    enum violation violation =
+        take_warnings(tab, info->warnings, info->n_warnings, info->warnings_left_out, info->page_count);
+    if (violation != VIOLATION_NONE)
+        return violation;
     tab->has_info = true;
     text_escape(tab->info.format, sizeof tab->info.format, info->format.data, info->format.len);
     text_escape(tab->info.title, sizeof tab->info.title, info->title.data, info->title.len);
@@ -149,6 +169,10 @@ static enum violation on_page_info(struct renderer *renderer, uint64_t request_i
         return VIOLATION_BAD_PAGE;
     if (!is_length(info->x0_pt) || !is_length(info->y0_pt) || !is_length(info->x1_pt) || !is_length(info->y1_pt))
         return VIOLATION_BAD_GEOMETRY;
+    enum violation violation =
+        take_warnings(tab, info->warnings, info->n_warnings, info->warnings_left_out, tab->info.page_count);
+    if (violation != VIOLATION_NONE)
+        return violation;
     struct tab_bounds bounds = {info->page, info->x0_pt, info->y0_pt, info->x1_pt, info->y1_pt};
     enter(tab);
     if (tab->listener->bounds != NULL)
@@ -162,21 +186,23 @@ static enum violation on_frame_ready(struct renderer *renderer, const struct cha
     (void)renderer;
     struct tab *tab = userdata;
     const Bulkhead__ToBroker *envelope = message->to_broker;
+    const Bulkhead__FrameReady *ready = envelope->frame_ready;
     const struct frame facts = {
         .received_ns = message->received_ns, .sent_ns = envelope->sent_ns, .request_id = envelope->request_id};
     uint32_t released[FRAME_BUFFERS], count;
     bool is_stale;
     enum violation violation =
-        frame_store_accept(tab->frames, envelope->frame_ready, &facts, released, &count, &is_stale);
+        take_warnings(tab, ready->warnings, ready->n_warnings, ready->warnings_left_out, tab->info.page_count);
+    if (violation == VIOLATION_NONE)
+        violation = frame_store_accept(tab->frames, ready, &facts, released, &count, &is_stale);
     if (violation != VIOLATION_NONE)
         return violation;
-    uint32_t generation = envelope->frame_ready->generation;
     for (uint32_t i = 0; i < count; i++)
-        release_buffer(tab, generation, released[i]);
+        release_buffer(tab, ready->generation, released[i]);
     if (is_stale)
         return VIOLATION_NONE;
     tab->frames_received++;
-    tab->skipped_now = envelope->frame_ready->skipped;
+    tab->skipped_now = ready->skipped;
     enter(tab);
     if (tab->listener->frame != NULL)
         tab->listener->frame(tab, frame_store_latest(tab->frames), tab->userdata);

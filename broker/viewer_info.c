@@ -80,6 +80,20 @@ char *viewer_sandbox_text(const struct broker *broker)
     return text;
 }
 
+static void viewer_print_warnings(FILE *out, const struct document_warnings *warnings)
+{
+    const struct document_warning *warning;
+
+    for (size_t i = 0; (warning = document_warnings_damage(warnings, i)); i++) {
+        char text[384];
+
+        document_warnings_format(text, sizeof(text), warning, 0);
+        fprintf(out, "%s  %s\n", i == 0 ? "\nIt may be incomplete\n" : "", text);
+    }
+    if (warnings->left_out)
+        fprintf(out, "  and %u more\n", warnings->left_out);
+}
+
 static void viewer_print_document(FILE *out, const struct viewer_tab *tab)
 {
     struct document *document = tab_document(tab->tab);
@@ -107,6 +121,7 @@ static void viewer_print_document(FILE *out, const struct viewer_tab *tab)
     }
     if (count == 0)
         fputs("  none\n", out);
+    viewer_print_warnings(out, document_warnings(document));
 }
 
 static void viewer_print_renderer(FILE *out, const struct viewer_tab *tab)

@@ -35,6 +35,7 @@ static const struct codec_scan_limit codec_scan_counts[] = {
     {"damage", LIMIT_DAMAGE_RECTS},
     {"handled", LIMIT_HANDLED},
     {"modules", LIMIT_MODULES},
+    {"warnings", LIMIT_WARNINGS},
 };
 
 static unsigned codec_scan_limit_of(const struct codec_scan_limit *limits, size_t n_limits, const char *field,

@@ -32,10 +32,11 @@ enum {
     LIMIT_URL_BYTES = 4096,
     LIMIT_TITLE_BYTES = 1024,
     LIMIT_LOG_TEXT_BYTES = 2048,
-    LIMIT_DETAIL_BYTES = 512, /* Error.detail, LayerFact.evidence */
+    LIMIT_DETAIL_BYTES = 512, /* Error.detail, Warning.detail, LayerFact.evidence */
     LIMIT_DAMAGE_RECTS = 16,
     LIMIT_HANDLED = 128, /* per Activity */
     LIMIT_MODULES = 64,
+    LIMIT_WARNINGS = 16, /* per answer: a broken document complains of every object */
 
     /* Tasks one renderer may have at once: it needs two, an engine might use a few more threads. */
     LIMIT_RENDERER_TASKS = 8,

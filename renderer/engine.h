@@ -34,6 +34,8 @@ struct engine_host {
     void (*progress)(void *session, uint32_t done, uint32_t total);
     /* The step the engine is at, a string literal: goes into a crash record ("layout", "paint"). */
     void (*step)(void *session, const char *name);
+    /* A complaint about the document while the request goes on; dropped if the request fails. */
+    void (*warn)(void *session, Bulkhead__Warning__Kind kind, const char *text);
     /* An allocation failed for good: ends the process as out of memory. */
     void (*out_of_memory)(void *session, uint64_t requested_bytes) __attribute__((noreturn));
 };

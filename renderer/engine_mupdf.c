@@ -308,6 +308,7 @@ static void engine_mupdf_close(struct engine_document *document)
     if (!document)
         return;
     fz_context *ctx = document->ctx;
+    engine_mupdf_context_detach(document);
     engine_mupdf_paint_drop_page(document);
     fz_drop_colorspace(ctx, document->colorspace);
     fz_drop_document(ctx, document->document);
@@ -330,6 +331,7 @@ static int engine_mupdf_open(const struct engine_source *source, struct engine_d
         free(document);
         return engine_mupdf_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, "no memory for the engine");
     }
+    engine_mupdf_messages_restart(document->ctx);
     if (map_document(document, source, error) < 0 || open_document(document, source, error) < 0) {
         engine_mupdf_close(document);
         return -1;
@@ -380,6 +382,7 @@ static int engine_mupdf_info(struct engine_document *document, struct engine_inf
 static int engine_mupdf_measure(struct engine_document *document, uint32_t page, struct engine_bounds *ret_bounds,
                                 struct engine_error *error)
 {
+    engine_mupdf_messages_restart(document->ctx);
     if (engine_mupdf_paint_measure(document, page, ret_bounds, error) < 0)
         return -1;
     return engine_mupdf_context_is_short(document, error) ? -1 : 0;
@@ -388,6 +391,7 @@ static int engine_mupdf_measure(struct engine_document *document, uint32_t page,
 static int engine_mupdf_paint(struct engine_document *document, const struct engine_paint *paint,
                               struct engine_damage *ret_damage, struct engine_error *error)
 {
+    engine_mupdf_messages_restart(document->ctx);
     if (engine_mupdf_paint_page(document, paint, ret_damage, error) < 0)
         return -1;
     if (!engine_mupdf_context_is_short(document, error))

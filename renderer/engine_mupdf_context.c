@@ -3,10 +3,8 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "renderer/engine_mupdf_document.h"
 
@@ -14,9 +12,6 @@ enum {
     /* Of MuPDF's cache (decoded images, fonts, tiles), not of its memory. A decoded A4 scan at 300 dpi takes 26 MB: one
      * fits with room for what the page shares; more would only keep pages that are not looked at any more. */
     STORE_BYTES = 48 * 1024 * 1024,
-    /* A broken document warns about every object; the first lines tell what there is to know. */
-    MESSAGES_SHOWN = 24,
-    MESSAGE_BYTES = 200,
     /* Traditional and simplified Chinese, Japanese, Korean: fz_lookup_cjk_font()'s numbers. */
     CJK_ORDERINGS = 4,
 };
@@ -61,38 +56,13 @@ static void context_free(void *state, void *memory)
     free(memory);
 }
 
-/* One write() a line: no stdio, whose buffers a fork would copy and a crash would lose. */
-static void show_message(struct engine_mupdf_state *state, const char *message)
-{
-    if (state->muted || state->messages++ >= MESSAGES_SHOWN)
-        return;
-    char line[MESSAGE_BYTES + 64];
-    int length = snprintf(line, sizeof line, "MuPDF: %.*s%s\n", MESSAGE_BYTES, message,
-                          state->messages == MESSAGES_SHOWN ? " (no more of these are shown)" : "");
-    if (write(STDERR_FILENO, line, (size_t)length) < 0)
-        return; /* nobody listens */
-}
-
-static void on_warning(void *state, const char *message)
-{
-    show_message(state, message);
-}
-
-static void on_error(void *state_, const char *message)
-{
-    struct engine_mupdf_state *state = state_;
-    snprintf(state->last_error, sizeof state->last_error, "%s", message);
-    show_message(state, message);
-}
-
 static fz_context *make_context(void)
 {
     const fz_alloc_context allocator = {&context_state, context_malloc, context_realloc, context_free};
     fz_context *ctx = fz_new_context(&allocator, NULL, STORE_BYTES);
     if (!ctx)
         return NULL;
-    fz_set_warning_callback(ctx, on_warning, &context_state);
-    fz_set_error_callback(ctx, on_error, &context_state);
+    engine_mupdf_messages_listen(ctx, &context_state);
     bool registered = true;
     fz_var(registered);
     fz_try(ctx)
@@ -193,10 +163,21 @@ int engine_mupdf_context_attach(struct engine_document *document)
     int r = engine_mupdf_context_warm_up();
     if (r < 0)
         return r;
-    context_state = (struct engine_mupdf_state){0};
+    context_state = (struct engine_mupdf_state){.host = document->host};
     document->ctx = context;
     document->state = &context_state;
     return 0;
+}
+
+void engine_mupdf_context_detach(struct engine_document *document)
+{
+    if (document->state)
+        document->state->host = NULL;
+}
+
+struct engine_mupdf_state *engine_mupdf_context_state(void)
+{
+    return &context_state;
 }
 
 bool engine_mupdf_context_is_short(struct engine_document *document, struct engine_error *error)

@@ -19,10 +19,11 @@
 
 /* What the process' one context remembers of its allocations and of MuPDF's messages. */
 struct engine_mupdf_state {
-    size_t refused_bytes; // the request malloc refused last; 0 = none is unanswered
-    size_t missing_bytes; // a request that stayed refused after MuPDF had emptied its caches; 0 = none
-    bool muted;           // messages are dropped
-    unsigned messages;    // written to stderr since the document was opened
+    size_t refused_bytes;           // the request malloc refused last; 0 = none is unanswered
+    size_t missing_bytes;           // a request that stayed refused after MuPDF had emptied its caches; 0 = none
+    bool muted;                     // messages are dropped
+    const struct engine_host *host; // of the open document, which hears them; NULL = none is open
+    unsigned messages;              // written to stderr since the document was opened
     char last_error[ENGINE_DETAIL_BYTES];
 };
 
@@ -64,10 +65,21 @@ int engine_mupdf_fail_as_it_says(struct engine_error *error, const char *message
 int engine_mupdf_context_warm_up(void);
 /* Gives the document the process' context, its notes cleared. 0 or -ENOMEM. */
 int engine_mupdf_context_attach(struct engine_document *document);
+/* Nobody hears messages from here on: the document closes. */
+void engine_mupdf_context_detach(struct engine_document *document);
+/* For what is called back without a context: the process has but one. */
+struct engine_mupdf_state *engine_mupdf_context_state(void);
 /* True with the error filled if an allocation was given up on since the last call. */
 bool engine_mupdf_context_is_short(struct engine_document *document, struct engine_error *error);
 /* The engine's rest(). */
 void engine_mupdf_context_rest(struct engine_document *document);
+
+/* engine_mupdf_messages.c */
+
+/* Sends what MuPDF says to stderr and to the document's host. Borrows state for the context's life. */
+void engine_mupdf_messages_listen(fz_context *ctx, struct engine_mupdf_state *state);
+/* From here on MuPDF says again what it said last, even if it is the same. */
+void engine_mupdf_messages_restart(fz_context *ctx);
 
 /* engine_mupdf_paint.c */
 

@@ -72,6 +72,7 @@ static void paint_thread_send_frame(struct paint_thread *thread, uint64_t reques
     Bulkhead__Rect storage[ENGINE_DAMAGE_RECTS], *list[ENGINE_DAMAGE_RECTS];
     Bulkhead__FrameReady message = BULKHEAD__FRAME_READY__INIT;
     Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
+    struct paint_warnings_packed warnings;
 
     for (size_t i = 0; i < ENGINE_DAMAGE_RECTS; i++)
         list[i] = &storage[i];
@@ -83,6 +84,9 @@ static void paint_thread_send_frame(struct paint_thread *thread, uint64_t reques
     message.page = thread->view.page;
     message.paint_us = paint_ns / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(paint_ns / 1000);
     message.skipped = thread->skipped;
+    message.n_warnings = paint_warnings_pack(&thread->warnings, &warnings);
+    message.warnings = warnings.list;
+    message.warnings_left_out = thread->warnings.left_out;
     envelope.request_id = request_id;
     envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_FRAME_READY;
     envelope.frame_ready = &message;
@@ -129,6 +133,7 @@ static bool paint_thread_paint_into(struct paint_thread *thread, uint64_t reques
     int result;
 
     paint_thread_step(thread, "paint");
+    paint_warnings_begin(&thread->warnings, thread->view.page + 1);
     result = paint_thread_run_engine(thread, buffer, time_ns, sequence, &damage, &error);
     paint_thread_step(thread, NULL);
     if (result < 0 || paint_thread_is_cancelled(thread))

@@ -72,6 +72,13 @@ static void paint_thread_host_progress(void *session, uint32_t done, uint32_t to
     session_channel_flush(thread->channel);
 }
 
+static void paint_thread_host_warn(void *session, Bulkhead__Warning__Kind kind, const char *text)
+{
+    struct paint_thread *thread = session;
+
+    paint_warnings_add(&thread->warnings, kind, text);
+}
+
 static __attribute__((noreturn)) void paint_thread_host_out_of_memory(void *session, uint64_t requested_bytes)
 {
     (void)session;
@@ -171,6 +178,7 @@ void paint_thread_host_init(struct paint_thread *thread)
         .cancelled = paint_thread_host_cancelled,
         .progress = paint_thread_host_progress,
         .step = paint_thread_host_step,
+        .warn = paint_thread_host_warn,
         .out_of_memory = paint_thread_host_out_of_memory,
     };
 }

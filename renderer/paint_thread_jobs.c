@@ -112,6 +112,7 @@ static void paint_thread_send_info(struct paint_thread *thread, uint64_t request
     struct paint_document *open = &thread->open;
     Bulkhead__DocumentInfo message = BULKHEAD__DOCUMENT_INFO__INIT;
     Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
+    struct paint_warnings_packed warnings;
     struct engine_bounds bounds;
     struct engine_error ignored = {0};
 
@@ -121,12 +122,16 @@ static void paint_thread_send_info(struct paint_thread *thread, uint64_t request
     message.reflowable = open->info.reflowable;
     message.animated = open->info.animated;
     paint_thread_step(thread, "measure");
+    thread->warnings.page = 1;
     /* A first page that cannot be measured leaves the size unknown; whoever paints it will hear why. */
     if (open->engine->measure(open->document, 0, &bounds, &ignored) == 0 && paint_thread_bounds_are_sound(&bounds)) {
         message.page_width_pt = bounds.x1_pt - bounds.x0_pt;
         message.page_height_pt = bounds.y1_pt - bounds.y0_pt;
     }
     paint_thread_step(thread, NULL);
+    message.n_warnings = paint_warnings_pack(&thread->warnings, &warnings);
+    message.warnings = warnings.list;
+    message.warnings_left_out = thread->warnings.left_out;
     envelope.request_id = request_id;
     envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_DOCUMENT_INFO;
     envelope.document_info = &message;
@@ -140,6 +145,7 @@ static void paint_thread_on_navigate(struct paint_thread *thread, struct paint_j
 
     paint_thread_scene_stop(thread);
     paint_thread_close_document(thread);
+    paint_warnings_begin(&thread->warnings, 0);
     result = paint_thread_open_document(thread, job, &error);
     if (result == 0)
         result = paint_thread_learn_info(thread, &error);
@@ -178,7 +184,11 @@ static void paint_thread_send_bounds(struct paint_thread *thread, uint64_t reque
 {
     Bulkhead__PageInfo message = BULKHEAD__PAGE_INFO__INIT;
     Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
+    struct paint_warnings_packed warnings;
 
+    message.n_warnings = paint_warnings_pack(&thread->warnings, &warnings);
+    message.warnings = warnings.list;
+    message.warnings_left_out = thread->warnings.left_out;
     message.page = page;
     message.x0_pt = bounds->x0_pt;
     message.y0_pt = bounds->y0_pt;
@@ -200,6 +210,7 @@ static void paint_thread_on_measure(struct paint_thread *thread, struct paint_jo
     if (!paint_thread_check_page(thread, job->request_id, page))
         return;
     paint_thread_step(thread, "measure");
+    paint_warnings_begin(&thread->warnings, page + 1);
     result = thread->open.engine->measure(thread->open.document, page, &bounds, &error);
     paint_thread_step(thread, NULL);
     if (paint_thread_is_cancelled(thread))

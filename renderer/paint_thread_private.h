@@ -8,6 +8,7 @@
 #include "renderer/engine.h"
 #include "renderer/frame_target.h"
 #include "renderer/paint_thread.h"
+#include "renderer/paint_warnings.h"
 
 /* Progress messages of one request, at most. */
 enum { PAINT_PROGRESS_INTERVAL_NS = 50 * 1000 * 1000 };
@@ -72,6 +73,7 @@ struct paint_thread {
     bool has_rested;         // since the last job
     bool does_damage_follow; // the broker has the frame that the engine's damage is relative to
     uint32_t sequence, skipped;
+    struct paint_warnings warnings; // of the job under way
     uint64_t file_requests;
     const char *step; // a literal; NULL = none
     uint64_t step_start_ns;

@@ -300,7 +300,7 @@ RAW(two_messages, "\x06\0\0\0\x92\x01\0\x8a\x01\0")        /* log and pong in on
 RAW(wrong_wire_type, "\x03\0\0\0\x0a\x01\x61")             /* request_id as bytes */
 RAW(unknown_enum, "\x05\0\0\0\x92\x01\x02\x08\x09")        /* a log level of 9 */
 RAW(overlong_number, "\x0e\0\0\0\x10\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01\x92\x01")
-RAW(stride_lie, "\x04\0\0\0\x72\x02\x40\x01") /* frame_ready with a stride of its own */
+RAW(stride_lie, "\x04\0\0\0\x72\x02\x78\x01") /* frame_ready with a stride of its own */
 RAW(area_lie, "\x0e\0\0\0\x72\x0c\x48\x80\x80\x80\x80\x08\x50\x80\x80\x80\x80\x08") /* 2^31 x 2^31 */
 #undef RAW
 

@@ -101,6 +101,12 @@ static const struct expectation {
     BAD("frame-wild-page", BAD_PAGE),
     BAD("flood", FLOOD),
     BAD("asks-too-long", TOO_LONG),
+    BAD("warning-of-no-page", BAD_PAGE),
+    BAD("measure-warning-of-no-page", BAD_PAGE),
+    BAD("frame-warning-of-no-page", BAD_PAGE),
+    BAD("warnings-too-many", TOO_MANY_ELEMENTS),
+    BAD("warning-too-long", TOO_LONG),
+    BAD("warning-unknown-kind", UNKNOWN_ENUM),
 #undef BAD
     {"dies-painting", EXIT_CAUSE_UNEXPECTED_EXIT, VIOLATION_NONE, "status 0"},
     {"burst-and-exit", EXIT_CAUSE_UNEXPECTED_EXIT, VIOLATION_NONE, "status 9"},
@@ -229,6 +235,27 @@ static void a_wild_title_is_shown_escaped(void **state)
     assert_non_null(strstr(tab.title, "\\x1b[2J"));
     assert_non_null(strstr(tab.title, "\\x00b"));
     assert_null(strstr(tab.title, "\xe2\x80\xae"));
+    siege_tab_close(&tab);
+}
+
+static void wild_warnings_are_kept_escaped_and_bounded(void **state)
+{
+    struct siege_tab tab = {0};
+    struct field *field = *state;
+    const struct tab_view view = {.width_px = 16, .height_px = 16, .scale_x = 1, .scale_y = 1};
+    endure(field, "about:warnings-wild", &tab);
+    for (int i = 0; i < 2 * DOCUMENT_WARNINGS_KEPT / LIMIT_WARNINGS; i++) {
+        int error;
+        tab_paint(tab.tab, &view, &error);
+        siege_until_frames(&field->siege, &tab, 1);
+    }
+    assert_false(tab.has_ended);
+    const struct document_warnings *warnings = document_warnings(tab.document);
+    assert_int_equal(warnings->damage_count, DOCUMENT_WARNINGS_KEPT);
+    assert_int_equal(warnings->left_out, UINT32_MAX);
+    assert_true(warnings->count <= 2 * DOCUMENT_WARNINGS_KEPT);
+    for (size_t i = 0; i < warnings->count; i++)
+        assert_null(strpbrk(warnings->list[i].detail, "\033\n"));
     siege_tab_close(&tab);
 }
 
@@ -480,6 +507,7 @@ int main(void)
         TEST(harmless_nonsense_is_endured),
         TEST(a_frame_of_memory_long_gone_is_dropped_silently),
         TEST(a_wild_title_is_shown_escaped),
+        TEST(wild_warnings_are_kept_escaped_and_bounded),
         TEST(the_longest_error_there_is_fails_the_tab_alone),
         TEST(what_it_says_is_logged_within_its_rate),
         TEST(a_renderer_that_reads_nothing_meets_the_cap_of_its_queue),

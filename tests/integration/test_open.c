@@ -122,8 +122,28 @@ static void asks_for_the_password_of_an_encrypted_document(void **state)
     pseudo_terminal_type(&terminal, "\rnope\r");
     pseudo_terminal_expect(&terminal, "that was not its password");
     pseudo_terminal_type(&terminal, "\rhunter2\r");
+    pseudo_terminal_expect(&terminal, ": opened with its password");
     pseudo_terminal_expect(&terminal, "PDF  live");
     assert_null(strstr(terminal.output, "hunter"));
+    quit(&terminal, 0);
+}
+
+static void says_that_a_document_may_be_incomplete(void **state)
+{
+    struct pseudo_terminal terminal;
+
+    char path[SCRATCH_PATH];
+    size_t bytes;
+    char *picture = scratch_read(document_path("sample.jpg"), &bytes);
+
+    assert_non_null(picture);
+    scratch_write(state, "half.jpg", picture, bytes / 2);
+    free(picture);
+    OPEN(&terminal, 80, 24, state, scratch_path(state, "half.jpg", path));
+    pseudo_terminal_expect(&terminal, "half.jpg: warning: page 1: premature end of file in jpeg (and 1 more)");
+    pseudo_terminal_type(&terminal, "i");
+    pseudo_terminal_expect(&terminal, "It may be incomplete");
+    pseudo_terminal_type(&terminal, "i");
     quit(&terminal, 0);
 }
 
@@ -279,6 +299,7 @@ int main(void)
         scratch_test(does_not_misbehave_unless_it_was_allowed_to),
         scratch_test(goes_on_at_any_size),
         scratch_test(asks_for_the_password_of_an_encrypted_document),
+        scratch_test(says_that_a_document_may_be_incomplete),
         scratch_test(opens_the_tabs_of_last_time_where_they_stood),
         scratch_test(saves_the_tabs_when_it_is_asked_to_end),
         scratch_test(refuses_a_damaged_session),

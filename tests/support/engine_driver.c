@@ -58,6 +58,16 @@ static void driver_step(void *session, const char *name)
         engine_mupdf.cancel(driver->document);
 }
 
+static void driver_warn(void *session, Bulkhead__Warning__Kind kind, const char *text)
+{
+    struct engine_driver *driver = session;
+    if (driver->warning_count < ENGINE_DRIVER_WARNINGS) {
+        driver->warnings[driver->warning_count].kind = kind;
+        snprintf(driver->warnings[driver->warning_count].text, ENGINE_DETAIL_BYTES, "%s", text);
+    }
+    driver->warning_count++;
+}
+
 static void __attribute__((noreturn)) driver_out_of_memory(void *session, uint64_t requested_bytes)
 {
     (void)session;
@@ -68,7 +78,8 @@ static void __attribute__((noreturn)) driver_out_of_memory(void *session, uint64
 void engine_driver_prepare(struct engine_driver *driver, const char *path)
 {
     *driver = (struct engine_driver){
-        .host = {driver, driver_open_file, driver_cancelled, driver_progress, driver_step, driver_out_of_memory},
+        .host = {driver, driver_open_file, driver_cancelled, driver_progress, driver_step, driver_warn,
+                 driver_out_of_memory},
         .directory_fd = -1,
         .document_fd = open(path, O_RDONLY | O_CLOEXEC),
     };

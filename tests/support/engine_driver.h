@@ -10,13 +10,18 @@
 
 #include "renderer/engine.h"
 
-enum { ENGINE_DRIVER_ASKED = 16, ENGINE_DRIVER_PATH_BYTES = 256 };
+enum { ENGINE_DRIVER_WARNINGS = 32, ENGINE_DRIVER_ASKED = 16, ENGINE_DRIVER_PATH_BYTES = 256 };
 
 struct engine_driver {
     struct engine_host host;
     int directory_fd; // of the document; -1 = nothing may be opened
     char asked[ENGINE_DRIVER_ASKED][ENGINE_DRIVER_PATH_BYTES];
     unsigned asked_count, granted_count, progress_count;
+    struct {
+        Bulkhead__Warning__Kind kind;
+        char text[ENGINE_DETAIL_BYTES];
+    } warnings[ENGINE_DRIVER_WARNINGS]; // the first ones
+    unsigned warning_count;
     _Atomic bool cancelled;
     _Atomic(const char *) step; // the last one
     const char *cancel_at_step; // NULL, or where the host cancels as the session's other thread would

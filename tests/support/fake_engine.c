@@ -57,6 +57,14 @@ static void fake_engine_title_from(struct engine_document *document, int fd)
     document->title[size < 0 ? 0 : size] = '\0';
 }
 
+static void fake_engine_complain(struct engine_document *document, Bulkhead__Warning__Kind kind, const char *text)
+{
+    const struct engine_host *host = document->source.host;
+
+    if (fake_engine_is(document, "complaining"))
+        host->warn(host->session, kind, text);
+}
+
 static void fake_engine_open_inside(struct engine_document *document)
 {
     const struct engine_host *host = document->source.host;
@@ -91,6 +99,7 @@ static int fake_engine_open(const struct engine_source *source, struct engine_do
         fake_engine_open_inside(document);
     if (source->document_fd >= 0)
         fake_engine_title_from(document, source->document_fd);
+    fake_engine_complain(document, BULKHEAD__WARNING__KIND__DAMAGE, "no index");
     *ret_document = document;
     return 0;
 }
@@ -113,6 +122,7 @@ static int fake_engine_measure(struct engine_document *document, uint32_t page, 
                                struct engine_error *error)
 {
     (void)error;
+    fake_engine_complain(document, BULKHEAD__WARNING__KIND__NOTE, "no box");
     *ret_bounds = (struct engine_bounds){1, 2, 101 + (float)page, 202};
     if (page == 1 && fake_engine_is(document, "nan"))
         ret_bounds->x1_pt = NAN;
@@ -142,6 +152,7 @@ static int fake_engine_paint(struct engine_document *document, const struct engi
         fake_engine_work(document);
     for (uint32_t i = 0; fake_engine_is(document, "chatty") && i < 1000; i++)
         host->progress(host->session, i, 1000);
+    fake_engine_complain(document, BULKHEAD__WARNING__KIND__DAMAGE, "half a picture");
     if (fake_engine_is(document, "failing"))
         return fake_engine_fail(error, BULKHEAD__ERROR__CODE__DAMAGED, "torn page");
     for (uint32_t y = 0; y < paint->height_px; y++)

@@ -6,7 +6,7 @@
  *   file           title = contents of "inside"  steady      like slow, but it gets on (poll_progress)
  *   badtitle       title with a broken byte      chatty      a paint reports progress 1000 times
  *   damaged, oom   opening fails so              nan         bounds of page 1 are not numbers
- *                                              failing     a paint fails
+ *   complaining    at every step                failing     a paint fails
  * Without a url it opens a document_fd: its first bytes are the title. Three pages, page p is 100 + p by 200 points.
  */
 #ifndef BULKHEAD_TESTS_FAKE_ENGINE_H

@@ -744,6 +744,74 @@ static void needs_no_system_call_but_memory(void **state)
     assert_int_equal(run_in_child(paint_behind_shut_doors, "escape.html"), 0);
 }
 
+static bool has_complained(const struct engine_driver *driver, Bulkhead__Warning__Kind kind, const char *words)
+{
+    for (unsigned i = 0; i < driver->warning_count && i < ENGINE_DRIVER_WARNINGS; i++)
+        if (driver->warnings[i].kind == kind && strcmp(driver->warnings[i].text, words) == 0)
+            return true;
+    return false;
+}
+
+/* In the middle of the picture a restart marker that does not belong there: MuPDF does not notice, libjpeg does. */
+static void tells_what_libjpeg_finds_corrupt(void **state)
+{
+    (void)state;
+    static const uint8_t marker[] = {0xff, 0xff, 0xff, 0xd3};
+    const struct document_image *image = document_images;
+    while (strcmp(image->name, "picture.jpg") != 0)
+        image++;
+    uint8_t *copy = malloc(image->size_bytes);
+    memcpy(copy, image->bytes, image->size_bytes);
+    const uint8_t *scan = memmem(copy, image->size_bytes, "\xff\xda", 2);
+    assert_non_null(scan);
+    memcpy(copy + ((size_t)(scan - copy) + image->size_bytes) / 2, marker, sizeof marker);
+    documents_write(samples, "corrupt.jpg", copy, image->size_bytes, NULL);
+    free(copy);
+    struct engine_driver driver;
+    open_sample(&driver, "corrupt.jpg");
+    struct engine_driver_picture picture = paint_page(&driver, 0, 1);
+    assert_true(
+        has_complained(&driver, BULKHEAD__WARNING__KIND__DAMAGE, "Corrupt JPEG data: premature end of data segment"));
+    free(picture.pixels);
+    engine_driver_close(&driver);
+}
+
+static void complains_of_each_page_by_itself_even_in_the_same_words(void **state)
+{
+    (void)state;
+    static const char head[] = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+                               "2 0 obj<</Type/Pages/Count 2/Kids[3 0 R 4 0 R]/MediaBox[0 0 50 50]>>endobj\n"
+                               "3 0 obj<</Type/Page/Parent 2 0 R/Contents 5 0 R>>endobj\n"
+                               "4 0 obj<</Type/Page/Parent 2 0 R/Contents 5 0 R>>endobj\n"
+                               "5 0 obj<</Length 7>>stream\nfrobni \nendstream endobj\n"
+                               "trailer<</Root 1 0 R/Size 6>>\n";
+    documents_write_text(samples, "unknown-word.pdf", head, NULL);
+    struct engine_driver driver;
+    open_sample(&driver, "unknown-word.pdf");
+    for (uint32_t page = 0; page < 2; page++) {
+        driver.warning_count = 0;
+        struct engine_driver_picture picture = paint_page(&driver, page, 1);
+        assert_true(has_complained(&driver, BULKHEAD__WARNING__KIND__DAMAGE, "unknown keyword: 'frobni'"));
+        free(picture.pixels);
+    }
+    engine_driver_close(&driver);
+}
+
+static void what_was_refused_or_is_a_matter_of_style_is_only_a_note(void **state)
+{
+    (void)state;
+    documents_write_text(samples, "untidy.html", "<!DOCTYPE html><style>p { color: }}</style><p>x <img src='gone.png'>",
+                         NULL);
+    struct engine_driver driver;
+    open_sample(&driver, "untidy.html");
+    struct engine_driver_picture picture = paint_page(&driver, 0, 1);
+    assert_true(driver.warning_count > 0);
+    for (unsigned i = 0; i < driver.warning_count; i++)
+        assert_int_equal(driver.warnings[i].kind, BULKHEAD__WARNING__KIND__NOTE);
+    free(picture.pixels);
+    engine_driver_close(&driver);
+}
+
 static void a_picture_on_another_machine_is_asked_for_as_such(void **state)
 {
     (void)state;
@@ -787,6 +855,9 @@ int main(void)
         cmocka_unit_test(a_picture_that_cannot_be_decoded_is_damaged_and_not_white),
         cmocka_unit_test(a_picture_of_impossible_size_is_too_large),
         cmocka_unit_test(repairs_a_pdf_that_was_cut),
+        cmocka_unit_test(tells_what_libjpeg_finds_corrupt),
+        cmocka_unit_test(complains_of_each_page_by_itself_even_in_the_same_words),
+        cmocka_unit_test(what_was_refused_or_is_a_matter_of_style_is_only_a_note),
         cmocka_unit_test(a_picture_on_another_machine_is_asked_for_as_such),
         cmocka_unit_test(counts_the_pages_that_are_there),
         cmocka_unit_test(refuses_a_page_beyond_the_last),

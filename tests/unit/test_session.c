@@ -327,6 +327,39 @@ static void leaves_when_the_broker_is_gone(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void expect_warning(const Bulkhead__Warning *warning, Bulkhead__Warning__Kind kind, uint32_t page,
+                           const char *words)
+{
+    assert_int_equal(warning->kind, kind);
+    assert_int_equal(warning->page, page);
+    assert_int_equal(warning->detail.len, strlen(words));
+    assert_memory_equal(warning->detail.data, words, strlen(words));
+}
+
+static void each_answer_takes_along_what_its_own_job_complained_of(void **state)
+{
+    (void)state;
+    const Bulkhead__Warning__Kind damage = BULKHEAD__WARNING__KIND__DAMAGE, note = BULKHEAD__WARNING__KIND__NOTE;
+    uint64_t request = session_peer_navigate(&peer, fake_engine_url("fake:complaining"), -1, 0);
+    const Bulkhead__DocumentInfo *info =
+        session_peer_expect(&peer, BULKHEAD__TO_BROKER__MESSAGE_DOCUMENT_INFO, request)->document_info;
+    assert_int_equal(info->n_warnings, 2);
+    expect_warning(info->warnings[0], damage, 0, "no index");
+    expect_warning(info->warnings[1], note, 1, "no box"); /* its first page was measured for it */
+    request = session_peer_measure(&peer, 2);
+    const Bulkhead__PageInfo *page =
+        session_peer_expect(&peer, BULKHEAD__TO_BROKER__MESSAGE_PAGE_INFO, request)->page_info;
+    assert_int_equal(page->n_warnings, 1);
+    expect_warning(page->warnings[0], note, 3, "no box");
+    session_peer_resize(&peer, 8, 8, 1);
+    request = session_peer_paint(&peer, 1, 0, 0);
+    const Bulkhead__FrameReady *frame =
+        session_peer_expect(&peer, BULKHEAD__TO_BROKER__MESSAGE_FRAME_READY, request)->frame_ready;
+    assert_int_equal(frame->n_warnings, 1);
+    expect_warning(frame->warnings[0], damage, 2, "half a picture");
+    assert_int_equal(frame->warnings_left_out, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +375,7 @@ int main(void)
         CASE(says_so_when_no_engine_takes_a_document),
         CASE(ends_as_out_of_memory_when_the_engine_is),
         CASE(measures_pages_that_exist),
+        CASE(each_answer_takes_along_what_its_own_job_complained_of),
         CASE(asks_the_broker_for_files),
         CASE(tells_the_engine_when_a_file_is_refused),
         CASE(stops_waiting_for_a_file_when_cancelled),
