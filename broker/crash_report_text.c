@@ -174,6 +174,15 @@ static void print_backtrace(FILE *out, const struct crash_report *report)
         print_frames(out, &report->word);
 }
 
+/* Large ones are the renderer's own choice, as a rule with a bit set high up. */
+static void print_request(FILE *out, uint64_t request)
+{
+    if (request > INT64_MAX)
+        fprintf(out, ", request 0x%" PRIx64, request);
+    else if (request > 0)
+        fprintf(out, ", request %" PRIu64, request);
+}
+
 static void print_messages(FILE *out, const struct crash_report *report)
 {
     if (report->message_count > 0)
@@ -182,8 +191,7 @@ static void print_messages(FILE *out, const struct crash_report *report)
         const struct crash_report_message *message = &report->messages[i];
         fprintf(out, "  %12.3f ms  %-11s  %s", (double)message->before_end_us / 1000, message->direction,
                 message->name[0] != '\0' ? message->name : "?");
-        if (message->request > 0)
-            fprintf(out, ", request %" PRIu64, message->request);
+        print_request(out, message->request);
         if (message->fds > 0)
             fprintf(out, ", with %" PRIu64 " fd%s", message->fds, message->fds == 1 ? "" : "s");
         if (message->count > 1)

@@ -356,6 +356,7 @@ static void text_has_every_part_and_no_control_byte(void **state)
         "  #0 0x0000000005000100 main+0x1 (a.c:1) [bulkhead-renderer]\n",
         "  c6 07 ff c3\n",
         "  to_renderer  navigate, request 1\n",
+        ", request 0xffffffffffffffff",
         "  to_broker    ?, refused: oversized message\n",
         "  paint, request 1, page 7\n",
         "Sandbox, as the cell found it: 1 of 2 layers\n",
