@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "broker/exit_codes.h"
 #include "broker/output.h"
@@ -274,6 +276,12 @@ const char *cli_error_text(int error, char *out, size_t out_bytes)
     if (isupper((unsigned char)out[0]) && islower((unsigned char)out[1]))
         out[0] = (char)tolower((unsigned char)out[0]);
     return out;
+}
+
+size_t cli_terminal_columns(void)
+{
+    struct winsize size;
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 int cli_finish_stdout(int code)

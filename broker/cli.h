@@ -94,6 +94,9 @@ void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "no such file or directory", as strerror() but lower case, into a buffer of the caller. */
 const char *cli_error_text(int error, char *out, size_t out_bytes);
 
+/* Of the terminal that standard output is; 0 where it is none. */
+size_t cli_terminal_columns(void);
+
 /* Flushes stdout and returns `code`, or the exit code for what went wrong with stdout (closed pipe, full disk). */
 int cli_finish_stdout(int code);
 

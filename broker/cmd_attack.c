@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "broker/attack_run.h"
@@ -144,12 +143,6 @@ static int parse(int argc, char **argv, struct attack_options *options)
     return code == EXIT_CODE_OK ? -1 : code;
 }
 
-static size_t terminal_columns(void)
-{
-    struct winsize size;
-    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-}
-
 static int print_json(json_t *object, int code)
 {
     if (object == NULL || json_dumpf(object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII) < 0)
@@ -163,7 +156,7 @@ static int list(const struct attack_options *options)
 {
     struct attack_table table;
     json_t *rows = json_array();
-    attack_table_init(&table, stdout, terminal_columns());
+    attack_table_init(&table, stdout, cli_terminal_columns());
     for (size_t i = 0; i < attack_list_count(); i++) {
         const struct attack_row *row = attack_list_row(i);
         if (!is_chosen(options, row))
@@ -252,7 +245,7 @@ static int run_attacks(const struct attack_options *options)
     char why[256];
     uint64_t start_ns = clock_now_ns();
     bool is_bar = isatty(STDERR_FILENO) && (options->common.json || !isatty(STDOUT_FILENO));
-    attack_table_init(&view.table, stdout, terminal_columns());
+    attack_table_init(&view.table, stdout, cli_terminal_columns());
     progress_init(&view.progress, stderr, is_bar ? PROGRESS_BAR : PROGRESS_NONE);
     int r = attack_run_create(&run_options, &run, why, sizeof(why));
     if (r < 0) {

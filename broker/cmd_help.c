@@ -19,6 +19,7 @@ static const char overview[] =
     "  info FILE...     format, title, pages and page size\n"
     "  open FILE...     look at documents in this terminal, one tab each\n"
     "  attack [NAME...] attack its own renderers, from inside, and say what came of it\n"
+    "  sandbox          what its processes are really in, layer by layer, and on what evidence\n"
     "  crashes          the crash reports of renderers: list, show N, clear\n"
     "  help TOPIC       a command's options, or: exit-codes, layers, policy, syscalls\n"
     "  version          the version\n"
@@ -96,9 +97,10 @@ int cmd_help(int argc, char **argv)
         int (*command)(int, char **);
         int (*print)(void);
     } topics[] = {
-        {"render", cmd_render, NULL},   {"info", cmd_info, NULL},       {"open", cmd_open, NULL},
-        {"attack", cmd_attack, NULL},   {"crashes", cmd_crashes, NULL}, {"exit-codes", NULL, print_exit_codes},
-        {"layers", NULL, print_layers}, {"policy", NULL, print_policy}, {"syscalls", NULL, print_syscalls},
+        {"render", cmd_render, NULL},           {"info", cmd_info, NULL},       {"open", cmd_open, NULL},
+        {"attack", cmd_attack, NULL},           {"sandbox", cmd_sandbox, NULL}, {"crashes", cmd_crashes, NULL},
+        {"exit-codes", NULL, print_exit_codes}, {"layers", NULL, print_layers}, {"policy", NULL, print_policy},
+        {"syscalls", NULL, print_syscalls},
     };
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         help_print_overview(stdout);

@@ -46,6 +46,8 @@ static const struct exit_code_row rows[] = {
     {EXIT_CODE_QUARANTINED, "quarantined", "the renderer ended badly too often on this input", NULL},
     {EXIT_CODE_LAYER_MISSING, "layer-missing", "a sandbox layer named by --require is not to be had here", NULL},
     {EXIT_CODE_NO_RENDERER, "no-renderer", "no renderer could be started", NULL},
+    {EXIT_CODE_NOT_IN_FORCE, "not-in-force", "bulkhead sandbox found a layer not in force, or a process contradicted",
+     "see the evidence it shows for that layer"},
     {EXIT_CODE_NOT_HELD, "not-held", "an attempt of bulkhead attack did not come out as it must",
      "see what was seen for it; bulkhead attack NAME tries it again"},
     {EXIT_CODE_INTERNAL, "internal", "Bulkhead itself failed", NULL},

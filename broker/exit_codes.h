@@ -50,6 +50,7 @@ enum exit_code {
 
     EXIT_CODE_LAYER_MISSING = 50,
     EXIT_CODE_NO_RENDERER = 51,
+    EXIT_CODE_NOT_IN_FORCE = 52,
 
     EXIT_CODE_NOT_HELD = 60,
 

@@ -271,7 +271,7 @@ const char *layer_observed_name(enum layer_observed observed)
 {
     static const char *const names[LAYER_OBSERVED_COUNT] = {
         [LAYER_OBSERVED_IN_FORCE] = "in force",         [LAYER_OBSERVED_CLAIMED] = "it says so",
-        [LAYER_OBSERVED_MISSING] = "MISSING",           [LAYER_OBSERVED_NOT_SHOWN] = "not shown",
+        [LAYER_OBSERVED_MISSING] = "missing",           [LAYER_OBSERVED_NOT_SHOWN] = "not shown",
         [LAYER_OBSERVED_CONTRADICTED] = "CONTRADICTED",
     };
     return names[observed];

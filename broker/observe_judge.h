@@ -49,7 +49,7 @@ enum layer_observed {
     LAYER_OBSERVED_COUNT,
 };
 enum layer_observed observe_decide(enum verdict outside, enum verdict inside);
-/* "in force", "it says so", "MISSING", "not shown", "CONTRADICTED". */
+/* "in force", "it says so", "missing", "not shown", "CONTRADICTED". */
 const char *layer_observed_name(enum layer_observed observed);
 
 #endif

@@ -53,17 +53,21 @@ void attacker_say_hello(struct attacker *self, uint32_t version, uint32_t id, in
     hello.renderer_id = id;
     hello.init_pid = init_pid;
     hello.engine_version = codec_bytes("hostile\033[31m", 12);
-    /* It claims what is not its own to say. */
-    Bulkhead__LayerFact claims[] = {BULKHEAD__LAYER_FACT__INIT, BULKHEAD__LAYER_FACT__INIT};
-    Bulkhead__LayerFact *facts[] = {&claims[0], &claims[1]};
-    claims[0].layer = BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS;
-    claims[1].layer = BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS;
-    for (size_t i = 0; i < 2; i++) {
+    /* It claims what is not its own to say, and what is not so where it lives without a cell. */
+    static const Bulkhead__LayerFact__Layer claimed[] = {BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS,
+                                                         BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS,
+                                                         BULKHEAD__LAYER_FACT__LAYER__SECCOMP};
+    enum { CLAIMS = sizeof claimed / sizeof claimed[0] };
+    Bulkhead__LayerFact claims[CLAIMS], *facts[CLAIMS];
+    for (size_t i = 0; i < CLAIMS; i++) {
+        bulkhead__layer_fact__init(&claims[i]);
+        facts[i] = &claims[i];
+        claims[i].layer = claimed[i];
         claims[i].in_force = true;
         claims[i].evidence = codec_bytes("believe me", 10);
     }
     hello.layers = facts;
-    hello.n_layers = 2;
+    hello.n_layers = CLAIMS;
     envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_HELLO;
     envelope.hello = &hello;
     attacker_say(self, &envelope);
