@@ -8,6 +8,7 @@
 #include "broker/audit.h"
 #include "broker/cli.h"
 #include "broker/cli_sandbox.h"
+#include "broker/json_name.h"
 #include "broker/symbolise.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -85,13 +86,6 @@ static json_t *error_json(const struct batch_error *error)
                      "message", message_of(error), "way_out", way_out);
 }
 
-static json_t *escaped_json(const char *text)
-{
-    char escaped[4096];
-    text_escape(escaped, sizeof(escaped), text, strlen(text));
-    return json_string(escaped);
-}
-
 static json_t *milliseconds(uint64_t microseconds)
 {
     return json_real((double)microseconds / 1000);
@@ -107,7 +101,7 @@ static json_t *page_json(const struct batch_page *page)
     json_t *object = json_pack("{s:I, s:s, s:I, s:I, s:o}", "page", (json_int_t)page->page + 1, "status",
                                page_status(page->state), "width", (json_int_t)page->width_px, "height",
                                (json_int_t)page->height_px, "error", error_json(&page->error));
-    json_object_set_new(object, "output", page->output ? escaped_json(page->output) : json_null());
+    json_name_set(object, "output", page->output);
     json_object_set_new(object, "paint_ms", milliseconds(page->paint_us));
     json_object_set_new(object, "encode_ms", milliseconds(page->encode_ns / 1000));
     return object;
@@ -197,7 +191,7 @@ static void add_info(json_t *object, const struct batch_file *file)
 static json_t *file_json(const struct batch_file *file)
 {
     json_t *object = json_object(), *pages = json_array(), *ends = json_array();
-    json_object_set_new(object, "input", escaped_json(file->input));
+    json_name_set(object, "input", file->input);
     json_object_set_new(object, "status", json_string(file->error.code == EXIT_CODE_OK ? "ok" : "failed"));
     json_object_set_new(object, "error", error_json(&file->error));
     add_info(object, file);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/json_name.h"
 #include "broker/output.h"
 #include "broker/state_directory.h"
 #include "common/text.h"
@@ -24,21 +25,9 @@ int viewer_session_path(char *out, size_t out_bytes)
 /* JSON holds Unicode only and file names need not be: such a name is written in hexadecimal. */
 static json_t *viewer_session_location(const char *location)
 {
-    static const char digits[] = "0123456789abcdef";
-    size_t length = strlen(location);
-
-    if (text_is_utf8(location, length))
+    if (text_is_utf8(location, strlen(location)))
         return json_pack("{s:s}", "location", location);
-    char *hex = calloc(length + 1, 2);
-    if (!hex)
-        return NULL;
-    for (size_t i = 0; i < length; i++) {
-        hex[i * 2] = digits[(unsigned char)location[i] >> 4];
-        hex[i * 2 + 1] = digits[(unsigned char)location[i] & 15];
-    }
-    json_t *object = json_pack("{s:s}", "location_hex", hex);
-    free(hex);
-    return object;
+    return json_pack("{s:o}", "location_hex", json_name_hex(location));
 }
 
 static json_t *viewer_session_tab(const struct viewer *viewer, size_t index)

@@ -206,6 +206,38 @@ static void default_names_stand_in_the_working_directory(void **state)
     assert_true(scratch_exists(scratch_path(state, "sea.jpg-001.png", expected)));
 }
 
+static void a_name_that_json_cannot_say_is_there_byte_for_byte_as_well(void **state)
+{
+    static const char name[] = "\xff\n.pdf";
+    struct process_result result;
+    char in[SCRATCH_PATH], out[SCRATCH_PATH], hex[2 * SCRATCH_PATH + 1] = "";
+    size_t bytes;
+    char *document = scratch_read(document_path("sample.pdf"), &bytes);
+    assert_non_null(document);
+    scratch_write(state, name, document, bytes);
+    free(document);
+    scratch_path(state, name, in);
+    scratch_path(state, "%s.png", out);
+    RUN(&result, NULL, "bulkhead", "render", "--json", "-p", "1", "-o", out, in);
+    json_t *root = report_of(&result), *file = first_file(root);
+    json_t *page = json_array_get(json_object_get(file, "pages"), 0);
+    assert_non_null(strstr(json_string_value(json_object_get(file, "input")), "/\\xff\\x0a.pdf"));
+    for (size_t i = 0; in[i]; i++)
+        snprintf(hex + 2 * i, 3, "%02x", (unsigned char)in[i]);
+    assert_string_equal(json_string_value(json_object_get(file, "input_hex")), hex);
+    const char *output_hex = json_string_value(json_object_get(page, "output_hex"));
+    assert_string_equal(output_hex + strlen(output_hex) - 12, "ff0a2e706e67");
+    json_decref(root);
+    process_result_free(&result);
+
+    RUN(&result, NULL, "bulkhead", "info", "--json", document_path("sample.pdf"));
+    root = report_of(&result);
+    assert_string_equal(json_string_value(json_object_get(first_file(root), "input")), document_path("sample.pdf"));
+    assert_null(json_object_get(first_file(root), "input_hex"));
+    json_decref(root);
+    process_result_free(&result);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
@@ -216,6 +248,7 @@ int main(void)
         TEST(pages_reach_a_pipe_in_order),
         TEST(a_reader_that_goes_away_ends_the_run),
         TEST(an_interrupt_keeps_finished_pages_and_leaves_no_half_ones),
+        TEST(a_name_that_json_cannot_say_is_there_byte_for_byte_as_well),
         TEST(default_names_stand_in_the_working_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
