@@ -136,6 +136,8 @@ static int on_wake(struct loop_source *source, void *userdata)
     (void)source;
     loop_source_remove(&batch->wake);
     collect_workers(batch);
+    for (struct batch_worker *worker = batch->workers; worker; worker = worker->next)
+        batch_worker_name(worker);
     start_workers(batch);
     /* A file given up on without ever having had a worker settles here. */
     for (size_t i = 0; i < batch->next_file; i++)

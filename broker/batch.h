@@ -60,7 +60,8 @@ struct batch_page {
     uint32_t width_px, height_px;
     uint32_t paint_us;
     uint64_t encode_ns;
-    char *output; /* owned; NULL until it is known */
+    char *output;                         /* owned; NULL until it is known */
+    const struct batch_page *name_holder; /* the page that has this name, maybe itself; NULL: no other wants it */
     struct batch_error error;
 };
 
@@ -95,6 +96,7 @@ struct batch_file {
     unsigned workers;         /* renderers at work on it */
     unsigned workers_started;
     bool is_given_up; /* no more renderers for it */
+    bool is_named;    /* its pages' names are chosen */
 };
 
 /* Called from the loop. */

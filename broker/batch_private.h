@@ -49,6 +49,13 @@ void batch_file_note_end(struct batch_file *file, const struct exit_report *repo
 void batch_file_check_done(struct batch *batch, struct batch_file *file);
 void batch_file_fini(struct batch_file *file);
 
+/* batch_names.c */
+/* Chooses the names of the file's pages, unless an earlier input has to do so first: then false, to be asked again. */
+bool batch_names_claim(struct batch *batch, struct batch_file *file);
+/* The page's name into page->output. False with the error set if it is another page's. */
+bool batch_names_take(struct batch *batch, const struct batch_file *file, struct batch_page *page,
+                      struct batch_error *error);
+
 /* batch_error.c */
 void batch_error_set(struct batch_error *error, enum exit_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -7,7 +7,6 @@
  * A worker never frees itself: it says that it is finished, and batch.c collects it from the loop.
  */
 #include <errno.h>
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +79,14 @@ static void on_info(struct tab *tab, const struct tab_info *info, void *userdata
     }
     if (batch->options.has_crash_test && (worker->is_first || batch->options.crash_every))
         tab_crash_test(tab, batch->options.crash_test);
-    worker_next(worker);
+    worker->state = WORKER_NAMING;
+    batch_worker_name(worker);
+}
+
+void batch_worker_name(struct batch_worker *worker)
+{
+    if (worker->state == WORKER_NAMING && batch_names_claim(worker->batch, worker->file))
+        worker_next(worker);
 }
 
 static void set_too_large(struct batch_error *error, const struct batch *batch, const struct page_size_bounds *bounds,
@@ -96,54 +102,11 @@ static void set_too_large(struct batch_error *error, const struct batch *batch, 
         batch_error_set_way_out(error, "say --width %u or --dpi %u, or less", fitting.width_px, dpi);
 }
 
-static int compare_outputs(const void *left, const void *right)
-{
-    const struct batch_page *a = left, *b = right;
-    return strcmp(a->output, b->output);
-}
-
-static const struct batch_file *file_of(const struct batch *batch, const struct batch_page *page)
-{
-    for (size_t i = 0; i < batch->file_count; i++)
-        if (page >= batch->files[i].pages && page < batch->files[i].pages + batch->files[i].page_count)
-            return &batch->files[i];
-    return NULL;
-}
-
-/* The first page to want a name has it. */
-static bool claim_output(struct batch *batch, struct batch_page *page, struct batch_error *error)
-{
-    char output[256], owner[256];
-    struct batch_page *const *holder = tsearch(page, &batch->outputs, compare_outputs);
-    if (!holder) {
-        batch_error_set(error, EXIT_CODE_INTERNAL, "out of memory in the broker");
-        return false;
-    }
-    const struct batch_file *file = *holder == page ? NULL : file_of(batch, *holder);
-    if (!file)
-        return true;
-    text_escape(output, sizeof(output), page->output, strlen(page->output));
-    text_escape(owner, sizeof(owner), file->input, strlen(file->input));
-    batch_error_set(error, EXIT_CODE_OUTPUT_CLASH, "%s is where page %u of %s goes already", output,
-                    (*holder)->page + 1, owner);
-    return false;
-}
-
 /* Where the page goes, refused before it is painted if it cannot go there. */
 static bool choose_output(struct batch_worker *worker, struct batch_error *error)
 {
     struct batch *batch = worker->batch;
-    struct batch_file *file = worker->file;
-    if (batch->options.to_stdout)
-        worker->page->output = strdup("-");
-    else
-        worker->page->output = output_name_make(batch->options.output_name, batch->stems[file->index],
-                                                worker->page->page, file->info.page_count, file->page_count > 1);
-    if (!worker->page->output) {
-        batch_error_set(error, EXIT_CODE_INTERNAL, "out of memory in the broker");
-        return false;
-    }
-    if (!batch->options.to_stdout && !claim_output(batch, worker->page, error))
+    if (!batch_names_take(batch, worker->file, worker->page, error))
         return false;
     int r = output_check(worker->page->output, &batch->guard);
     if (r != 0)
@@ -367,7 +330,7 @@ int batch_worker_start(struct batch *batch, struct batch_file *file)
 
 void batch_worker_stop(struct batch_worker *worker)
 {
-    if (worker->state == WORKER_OPENING || worker->state == WORKER_WAITING)
+    if (worker->state == WORKER_OPENING || worker->state == WORKER_NAMING || worker->state == WORKER_WAITING)
         worker_finish(worker);
 }
 

@@ -6,6 +6,7 @@
 
 enum batch_worker_state {
     WORKER_OPENING,
+    WORKER_NAMING, /* open; another input chooses its names first */
     WORKER_MEASURING,
     WORKER_PAINTING,
     WORKER_WAITING,  /* for an encoder to give a frame back */
@@ -27,6 +28,8 @@ struct batch_worker {
 
 /* 0, or -errno with the worker finished already: it is collected like any other. */
 int batch_worker_start(struct batch *batch, struct batch_file *file);
+/* Whether a worker that waits for its file's names can go on is looked at again. */
+void batch_worker_name(struct batch_worker *worker);
 /* A worker that paints finishes its page; others are finished now. */
 void batch_worker_stop(struct batch_worker *worker);
 /* Closes the tab, unlinks and frees. No frame may be lent. */

@@ -222,6 +222,35 @@ char *output_name_make(const struct output_name *name, const char *stem, uint32_
     return text;
 }
 
+static bool is_beginning(const char *shorter, const char *longer)
+{
+    return strncmp(shorter, longer, strlen(shorter)) == 0;
+}
+
+static bool is_ending(const char *shorter, const char *longer)
+{
+    size_t length = strlen(shorter), whole = strlen(longer);
+    return length <= whole && strcmp(longer + whole - length, shorter) == 0;
+}
+
+/* Names that begin with the input's are the same only where one stem begins with the other: "a" with page 11 and "a1"
+ * with page 1. Names that end with it, likewise. */
+bool output_name_may_clash(const struct output_name *name, const char *stem, const char *other)
+{
+    const struct piece *first = NULL, *last = NULL;
+    for (size_t i = 0; i < name->count; i++) {
+        if (name->pieces[i].kind == PIECE_TEXT)
+            continue;
+        last = &name->pieces[i];
+        first = first ? first : last;
+    }
+    if (first && first->kind == PIECE_INPUT)
+        return is_beginning(stem, other) || is_beginning(other, stem);
+    if (last && last->kind == PIECE_INPUT)
+        return is_ending(stem, other) || is_ending(other, stem);
+    return true;
+}
+
 /* The last component without its extension; an about: page's colon becomes a dash. */
 static char *stem_of(const char *input, bool keep_extension)
 {

@@ -27,6 +27,9 @@ bool output_name_has_input(const struct output_name *name); /* a %s, or the defa
 char *output_name_make(const struct output_name *name, const char *stem, uint32_t page, uint32_t page_count,
                        bool several);
 
+/* Whether a page of one input and a page of another could have the same name. Never false if they could. */
+bool output_name_may_clash(const struct output_name *name, const char *stem, const char *other);
+
 /* Stems for all inputs: the last component without extension, "stdin" for "-", "about-clock" for "about:clock"; inputs
  * whose stems clash keep their extension, and are numbered if that is not enough. An owned array of owned strings. */
 int output_name_stems(char *const *inputs, size_t count, char ***ret_stems);

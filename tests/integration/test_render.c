@@ -302,6 +302,28 @@ static void two_pages_never_go_to_the_same_file(void **state)
     process_result_free(&result);
 }
 
+/* The first input takes long to lay out, the second is there at once. */
+static void the_first_input_has_the_name_however_many_renderers_are_at_work(void **state)
+{
+    enum { TEXT_BYTES = 600 * 1000 };
+    struct process_result result;
+    char slow[SCRATCH_PATH], quick[SCRATCH_PATH], pattern[SCRATCH_PATH], clash[SCRATCH_PATH + 128];
+    size_t bytes;
+    char *text = malloc(TEXT_BYTES), *data = scratch_read(document_path("sample.png"), &bytes);
+    for (size_t i = 0; i < TEXT_BYTES; i++)
+        text[i] = i % 16 == 15 ? '\n' : 'x';
+    scratch_write(state, "a.txt", text, TEXT_BYTES);
+    scratch_write(state, "a-001.x", data, bytes);
+    free(text);
+    free(data);
+    scratch_path(state, "a.txt", slow);
+    snprintf(clash, sizeof clash, "a-001.x: page 1: %s is where page 1 of %s goes already",
+             scratch_path(state, "a-001.png", pattern), slow);
+    RUN(&result, NULL, "bulkhead", "render", "-j", "2", "-p", "1,-1", slow, scratch_path(state, "a-001.x", quick), "-o",
+        scratch_path(state, "%s.png", pattern));
+    expect(&result, 1, clash);
+}
+
 static void an_extension_promises_the_format(void **state)
 {
     struct process_result result;
@@ -398,6 +420,7 @@ int main(void)
         TEST(a_closed_stdout_is_an_error_not_a_signal),
         TEST(an_output_never_replaces_an_input),
         TEST(two_pages_never_go_to_the_same_file),
+        TEST(the_first_input_has_the_name_however_many_renderers_are_at_work),
         TEST(an_extension_promises_the_format),
         TEST(missing_layers_are_one_line_and_silent_when_asked),
         TEST(bad_usage_points_to_the_help),

@@ -57,6 +57,30 @@ static void several_pages_without_a_pattern_get_numbers_before_the_extension(voi
     assert_makes("a/%s", "x.y", 1, 3, true, "a/x.y-002");
 }
 
+static bool may_clash(const char *pattern, const char *stem, const char *other)
+{
+    struct output_name *name = NULL;
+    const char *why = NULL;
+    assert_int_equal(output_name_parse(pattern, "png", &name, &why), 0);
+    bool may = output_name_may_clash(name, stem, other);
+    assert_int_equal(output_name_may_clash(name, other, stem), may);
+    output_name_free(name);
+    return may;
+}
+
+static void inputs_that_could_want_the_same_name_are_known_beforehand(void **state)
+{
+    (void)state;
+    assert_makes("x/%s%d.png", "a", 10, 20, true, "x/a11.png");
+    assert_makes("x/%s%d.png", "a1", 0, 1, false, "x/a11.png");
+    assert_true(may_clash("x/%s%d.png", "a", "a1"));
+    assert_true(may_clash(NULL, "a", "a-001"));
+    assert_false(may_clash(NULL, "a", "b"));
+    assert_true(may_clash("%d%s.png", "a", "1a"));
+    assert_false(may_clash("%d%s.png", "a", "a1"));
+    assert_true(may_clash("out.png", "a", "b"));
+}
+
 static void anything_else_after_a_percent_sign_is_refused(void **state)
 {
     (void)state;
@@ -103,6 +127,7 @@ int main(void)
         cmocka_unit_test(default_name_is_stem_and_page),
         cmocka_unit_test(pattern_takes_page_and_input),
         cmocka_unit_test(several_pages_without_a_pattern_get_numbers_before_the_extension),
+        cmocka_unit_test(inputs_that_could_want_the_same_name_are_known_beforehand),
         cmocka_unit_test(anything_else_after_a_percent_sign_is_refused),
         cmocka_unit_test(stems_drop_directories_and_extensions),
         cmocka_unit_test(stems_that_clash_are_told_apart),
