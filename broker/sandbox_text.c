@@ -8,7 +8,7 @@ enum {
     COLUMNS_ANYWHERE = 80,
     COLUMNS_LEAST = 40,
     COLUMNS_MOST = 160,
-    WIDE = 110, /* from here on evidence has a column of its own */
+    WIDE = 92, /* from here on evidence has a column of its own */
     NAME = 26,
     WANTED = 9,
     OBSERVED = 13,
@@ -167,6 +167,14 @@ static void print_process(FILE *out, const struct sandbox_page *page, const stru
             print_row(out, page, process, layer, columns);
 }
 
+static void print_legend(FILE *out, size_t columns)
+{
+    text_print_wrapped(out, "✓ seen from outside · ~ its own word, not to be seen from here · ? neither", 0, columns,
+                       2);
+    text_print_wrapped(out, "✗ wanted and not known to be in force, or contradicted · – not wanted here", 0, columns,
+                       2);
+}
+
 void sandbox_text_print(FILE *out, const struct sandbox_page *page, size_t columns)
 {
     columns = fit(columns);
@@ -174,9 +182,8 @@ void sandbox_text_print(FILE *out, const struct sandbox_page *page, size_t colum
     print_processes(out, page, columns);
     for (size_t i = 0; i < page->count; i++)
         print_process(out, page, &page->processes[i], columns);
-    fputs("\n✓ seen from outside   ~ its own word, not to be seen from here   ? neither\n"
-          "✗ wanted and not known to be in force, or contradicted   – not wanted here\n",
-          out);
+    fputc('\n', out);
+    print_legend(out, columns);
 }
 
 static void print_failure(FILE *out, const struct sandbox_page *page, unsigned layer, size_t columns)
@@ -207,4 +214,21 @@ void sandbox_text_print_score(FILE *out, const struct sandbox_page *page, size_t
     for (unsigned i = 0; i < LAYERS; i++)
         if (page->layers[i].is_counted && page->layers[i].worst > LAYER_OBSERVED_CLAIMED)
             print_failure(out, page, i, columns);
+}
+
+void sandbox_text_print_renderer(FILE *out, const struct sandbox_page *page, unsigned renderer_id, size_t columns)
+{
+    columns = fit(columns);
+    sandbox_text_print_score(out, page, columns);
+    for (size_t i = 0; i < page->count; i++)
+        if (page->processes[i].role == SANDBOX_RENDERER && page->processes[i].renderer_id == renderer_id)
+            print_process(out, page, &page->processes[i], columns);
+    fputc('\n', out);
+    print_legend(out, columns);
+    print_processes(out, page, columns);
+    fputc('\n', out);
+    print_host(out, page, columns);
+    for (size_t i = 0; i < page->count; i++)
+        if (page->processes[i].role != SANDBOX_RENDERER)
+            print_process(out, page, &page->processes[i], columns);
 }

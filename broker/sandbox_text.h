@@ -8,6 +8,9 @@
 
 /* The host, the processes, and a table of the layers of each. columns: 0 for what fits anywhere. */
 void sandbox_text_print(FILE *out, const struct sandbox_page *page, size_t columns);
+/* For whoever looks at one renderer: the score, that renderer if there is one of this number, the processes, the host,
+ * and what every renderer comes from. */
+void sandbox_text_print_renderer(FILE *out, const struct sandbox_page *page, unsigned renderer_id, size_t columns);
 /* "20 of 21 layers in force: …" and, for each that is not or is contradicted, where and why. */
 void sandbox_text_print_score(FILE *out, const struct sandbox_page *page, size_t columns);
 

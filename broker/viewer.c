@@ -110,6 +110,7 @@ void viewer_destroy(struct viewer *viewer)
     free(viewer->panel_title);
     free(viewer->panel_text);
     free(viewer->overlay_text);
+    free(viewer->host);
     explicit_bzero(viewer->password, sizeof(viewer->password));
     free(viewer);
 }
@@ -311,7 +312,7 @@ void viewer_activate(struct viewer *viewer, size_t index)
         return;
     viewer->active = index;
     viewer->tabs[index]->is_picture_stale = true;
-    viewer_overlay_refresh(viewer);
+    viewer_overlay_renew(viewer);
     viewer_sync_all(viewer);
     viewer_touch(viewer);
 }

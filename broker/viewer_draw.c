@@ -111,10 +111,22 @@ static void viewer_draw_panel(const struct viewer_text *panel, struct viewer_rec
     viewer_draw_text(screen, inside, style, panel->text, 0);
 }
 
+static int viewer_draw_overlay_width(const struct screen *screen)
+{
+    int columns = screen_columns(screen);
+    return columns > 104 ? 100 : columns - 4;
+}
+
+int viewer_draw_overlay_columns(const struct screen *screen)
+{
+    int columns = viewer_draw_overlay_width(screen) - 4;
+    return columns > 0 ? columns : 0;
+}
+
 static void viewer_draw_overlay(const struct viewer_model *model, struct screen *screen)
 {
     int columns = screen_columns(screen), rows = screen_rows(screen);
-    int width = columns > 104 ? 100 : columns - 4, height = rows - 2;
+    int width = viewer_draw_overlay_width(screen), height = rows - 2;
     struct screen_style style = viewer_style(screen, VIEWER_ROLE_BOX);
 
     if (width < 8 || height < 4) {

@@ -17,4 +17,7 @@ struct viewer_rect viewer_draw_tile_area(const struct viewer_layout *layout, siz
 size_t viewer_draw_text(struct screen *screen, struct viewer_rect area, struct screen_style style, const char *text,
                         size_t first);
 
+/* Columns for the text over everything. */
+int viewer_draw_overlay_columns(const struct screen *screen);
+
 #endif

@@ -17,67 +17,10 @@ const char *viewer_overlay_title(enum viewer_overlay overlay)
         return "Document, files, renderer, sandbox";
     case VIEWER_OVERLAY_EVENTS:
         return "Events";
+    case VIEWER_OVERLAY_SANDBOX:
+        return "Sandbox, as it was when this was opened";
     }
     return "";
-}
-
-void viewer_sandbox_line(const struct broker *broker, char *out, size_t out_bytes)
-{
-    size_t count, in_force = 0, wanted = 0, used;
-    const struct layer_status *layers = broker_layers(broker, &count);
-    bool is_up = false;
-
-    for (size_t i = 0; i < count; i++) {
-        is_up |= layers[i].known && !layer_is_of_broker(layers[i].layer);
-        in_force += layers[i].known && layers[i].in_force;
-        wanted += layers[i].in_force || !layer_is_optional(layers[i].layer);
-    }
-    if (!is_up) {
-        snprintf(out, out_bytes, "sandbox: building");
-        return;
-    }
-    used = (size_t)snprintf(out, out_bytes, "sandbox: %zu of %zu layers", in_force, wanted);
-    for (size_t i = 0; i < count && used < out_bytes; i++)
-        if (layers[i].known && !layers[i].in_force && !layer_is_optional(layers[i].layer))
-            used += (size_t)snprintf(out + used, out_bytes - used, " · no %s", layer_name(layers[i].layer));
-}
-
-static const char *viewer_layer_mark(const struct layer_status *status)
-{
-    if (!status->known)
-        return "·";
-    if (status->in_force)
-        return "✓";
-    return layer_is_optional(status->layer) ? "–" : "✗";
-}
-
-static void viewer_print_sandbox(FILE *out, const struct broker *broker)
-{
-    size_t count;
-    const struct layer_status *layers = broker_layers(broker, &count);
-
-    for (size_t i = 0; i < count; i++) {
-        fprintf(out, "%s %-18s %s", viewer_layer_mark(&layers[i]), layer_name(layers[i].layer), layers[i].evidence);
-        if (layer_is_optional(layers[i].layer) && !layers[i].in_force)
-            fputs(" (optional: resource-limits hold instead)", out);
-        else if (layers[i].known && !layers[i].in_force)
-            fprintf(out, "%s%s", layers[i].evidence[0] ? " · " : "",
-                    layers[i].error ? strerror(layers[i].error) : "left out");
-        fputc('\n', out);
-    }
-}
-
-char *viewer_sandbox_text(const struct broker *broker)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-
-    if (!out)
-        return NULL;
-    viewer_print_sandbox(out, broker);
-    fclose(out);
-    return text;
 }
 
 static void viewer_print_warnings(FILE *out, const struct document_warnings *warnings)
@@ -183,6 +126,7 @@ static char *viewer_help_text(const struct viewer *viewer)
         "f            whole page or page width\n"
         "g            overview of all tabs and back\n"
         "i            the document, files it asked for, how its renderer ended, sandbox, messages\n"
+        "s            what its renderer is really in, layer by layer, and the evidence\n"
         "e            events so far\n"
         "r            reload with a new renderer (R: even if quarantined)\n"
         "x            close the tab\n"
@@ -217,7 +161,7 @@ static char *viewer_events_text(const struct viewer *viewer)
     return text;
 }
 
-void viewer_overlay_refresh(struct viewer *viewer)
+void viewer_overlay_renew(struct viewer *viewer)
 {
     free(viewer->overlay_text);
     viewer->overlay_text = NULL;
@@ -233,7 +177,17 @@ void viewer_overlay_refresh(struct viewer *viewer)
     case VIEWER_OVERLAY_EVENTS:
         viewer->overlay_text = viewer_events_text(viewer);
         break;
+    case VIEWER_OVERLAY_SANDBOX:
+        viewer->overlay_text = viewer_sandbox_page(viewer);
+        break;
     }
+}
+
+/* Looking at processes takes as long as painting: not at every tick. */
+void viewer_overlay_refresh(struct viewer *viewer)
+{
+    if (viewer->overlay != VIEWER_OVERLAY_SANDBOX)
+        viewer_overlay_renew(viewer);
 }
 
 /* The key that opens an overlay closes it as well. */
@@ -241,6 +195,6 @@ void viewer_overlay_open(struct viewer *viewer, enum viewer_overlay overlay)
 {
     viewer->overlay = viewer->overlay == overlay ? VIEWER_OVERLAY_NONE : overlay;
     viewer->overlay_scroll = 0;
-    viewer_overlay_refresh(viewer);
+    viewer_overlay_renew(viewer);
     viewer_touch(viewer);
 }

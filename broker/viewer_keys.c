@@ -171,6 +171,12 @@ static void viewer_act_events(struct viewer *viewer, struct viewer_tab *tab)
     viewer_overlay_open(viewer, VIEWER_OVERLAY_EVENTS);
 }
 
+static void viewer_act_sandbox(struct viewer *viewer, struct viewer_tab *tab)
+{
+    (void)tab;
+    viewer_overlay_open(viewer, VIEWER_OVERLAY_SANDBOX);
+}
+
 static void viewer_act_redraw(struct viewer *viewer, struct viewer_tab *tab)
 {
     (void)tab;
@@ -242,6 +248,7 @@ static const struct viewer_binding viewer_bindings[] = {
     {.key = TERMINAL_KEY_F1, .act = viewer_act_help},
     {.key = 'i', .act = viewer_act_info},
     {.key = 'e', .act = viewer_act_events},
+    {.key = 's', .act = viewer_act_sandbox},
     {.key = 12 /* ^L */, .act = viewer_act_redraw},
     {.key = 'C', .act = viewer_act_crash, .crash_tests = true},
     {.key = 'H', .act = viewer_act_hang, .crash_tests = true},

@@ -2,12 +2,20 @@
 #ifndef BULKHEAD_VIEWER_PRIVATE_H
 #define BULKHEAD_VIEWER_PRIVATE_H
 
+#include <stdio.h>
+
 #include "broker/terminal.h"
 #include "broker/viewer.h"
 
 enum { VIEWER_EVENTS = 64, VIEWER_TITLE_BYTES = 512, VIEWER_PASSWORD_BYTES = 128 };
 
-enum viewer_overlay { VIEWER_OVERLAY_NONE, VIEWER_OVERLAY_HELP, VIEWER_OVERLAY_INFO, VIEWER_OVERLAY_EVENTS };
+enum viewer_overlay {
+    VIEWER_OVERLAY_NONE,
+    VIEWER_OVERLAY_HELP,
+    VIEWER_OVERLAY_INFO,
+    VIEWER_OVERLAY_EVENTS,
+    VIEWER_OVERLAY_SANDBOX
+};
 
 struct viewer_tab {
     struct viewer *viewer; // viewer::tabs
@@ -57,6 +65,7 @@ struct viewer {
     char narration[512], sandbox[160];
     char *panel_title, *panel_text;
 
+    struct host_facts *host; /* owned; NULL before the sandbox was looked at */
     enum viewer_overlay overlay;
     char *overlay_text;
     size_t overlay_scroll;
@@ -98,7 +107,14 @@ void viewer_password_ask(struct viewer_tab *tab, bool was_wrong);
 
 /* viewer_info.c */
 void viewer_overlay_open(struct viewer *viewer, enum viewer_overlay overlay);
+/* Its text once more: always, and where that costs next to nothing. */
+void viewer_overlay_renew(struct viewer *viewer);
 void viewer_overlay_refresh(struct viewer *viewer);
 const char *viewer_overlay_title(enum viewer_overlay overlay);
+
+/* viewer_sandbox.c */
+void viewer_print_sandbox(FILE *out, const struct broker *broker);
+/* Looks at the processes: the renderer of the tab in front and its cell. Owned by the caller; NULL without memory. */
+char *viewer_sandbox_page(struct viewer *viewer);
 
 #endif

@@ -7,10 +7,10 @@
 enum { VIEWER_DENSITY = 2 };
 
 static const char viewer_keys_page[] =
-    "q quit · ? help · 1-9 tab · ↑↓ space scroll · n/p page · +/- zoom · f fit · g overview · i info · "
+    "q quit · ? help · 1-9 tab · ↑↓ space scroll · n/p page · +/- zoom · f fit · g overview · i info · s sandbox · "
     "r reload · x close";
 static const char viewer_keys_overview[] =
-    "q quit · ? help · 1-9 tab · enter open · i info · e events · r reload · x close";
+    "q quit · ? help · 1-9 tab · enter open · i info · s sandbox · e events · r reload · x close";
 
 static void viewer_fill_row(const struct viewer_tab *tab, struct viewer_row *row)
 {

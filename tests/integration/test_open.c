@@ -80,6 +80,26 @@ static void shows_who_crashed_and_reloads_it(void **state)
     quit(&terminal, 0);
 }
 
+static void shows_what_the_renderer_of_the_tab_in_front_is_in(void **state)
+{
+    struct pseudo_terminal terminal;
+
+    OPEN(&terminal, 100, 40, state, document_path("sample.pdf"), "about:plasma");
+    pseudo_terminal_expect(&terminal, "PDF  live");
+    pseudo_terminal_type(&terminal, "s");
+    pseudo_terminal_expect(&terminal, "layers in force");
+    pseudo_terminal_expect(&terminal, ": sample.pdf"); /* "renderer 1, pid 812: sample.pdf" */
+    pseudo_terminal_expect(&terminal, "user-namespace");
+    assert_false(pseudo_terminal_shows(&terminal, ": about:plasma"));
+    pseudo_terminal_type(&terminal, "2");
+    pseudo_terminal_expect(&terminal, ": about:plasma");
+    pseudo_terminal_type(&terminal, " ");
+    pseudo_terminal_expect(&terminal, "parent of ");
+    pseudo_terminal_type(&terminal, "s");
+    pseudo_terminal_expect(&terminal, "scene  live");
+    quit(&terminal, 0);
+}
+
 static void does_not_misbehave_unless_it_was_allowed_to(void **state)
 {
     struct pseudo_terminal terminal;
@@ -296,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(shows_a_document_and_gives_the_terminal_back),
         scratch_test(shows_who_crashed_and_reloads_it),
+        scratch_test(shows_what_the_renderer_of_the_tab_in_front_is_in),
         scratch_test(does_not_misbehave_unless_it_was_allowed_to),
         scratch_test(goes_on_at_any_size),
         scratch_test(asks_for_the_password_of_an_encrypted_document),
