@@ -161,12 +161,17 @@ static pid_t only_child(void)
     return fd >= 0 && read(fd, text, sizeof text - 1) > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
-/* Five seconds, of which it does nothing. */
+/* Five seconds, of which it does nothing. The document is one hole, too large to be read before the child is stopped.
+ */
 static void a_child_that_stands_still_is_killed_at_the_deadline(void **state)
 {
     struct fixture *f = *state;
     struct document_hash_job *job;
-    struct document *document = write_document(f, "abc", 3);
+    struct document *document;
+    char path[SCRATCH_PATH];
+    scratch_write(&f->scratch, "document", "", 0);
+    assert_int_equal(truncate(scratch_path(&f->scratch, "document", path), (off_t)1 << 36), 0);
+    assert_int_equal(document_open(path, &document), DOCUMENT_OK);
     assert_int_equal(document_hash_start(f->loop, document, on_hash, &f->hashing, &job), 0);
     document_unref(document);
     pid_t pid = only_child();
