@@ -79,6 +79,7 @@ STATE_HOME := $(B)/tests/support/state_home.o
 UNIT_C := $(wildcard tests/unit/*.c)
 INTEGRATION_C := $(wildcard tests/integration/*.c)
 FUZZ_C := $(wildcard tests/fuzz/*.c)
+INBOUND_C := $(wildcard tests/fuzz/inbound/*.c)
 BENCH_C := $(wildcard tests/bench/*.c)
 
 objects = $(patsubst %.c,$(B)/%.o,$(1))
@@ -171,7 +172,7 @@ check-layers: ## includes run proto <- common <- broker | renderer, and the last
 	@! grep -nE 'mupdf/' common/*.[ch] broker/*.[ch] demo/*.[ch] || { echo 'MuPDF outside the renderer'; exit 1; }
 	@echo 'layers hold'
 
-SOURCES := $(wildcard common/*.[ch] broker/*.[ch] renderer/*.[ch] renderer/attack/*.[ch] demo/*.[ch] demo/lab/*.[ch] demo/lab/*/*.[ch] tests/*/*.[ch])
+SOURCES := $(wildcard common/*.[ch] broker/*.[ch] renderer/*.[ch] renderer/attack/*.[ch] demo/*.[ch] demo/lab/*.[ch] demo/lab/*/*.[ch] tests/*/*.[ch] tests/fuzz/inbound/*.[ch])
 check-format: ## whether clang-format would change anything
 	clang-format --dry-run -Werror $(SOURCES)
 format: ## let clang-format change it
@@ -191,7 +192,7 @@ COMPILE := $(CC) $(CPPFLAGS_ALL) $(CPPFLAGS) $(CFLAGS_ALL) $(CFLAGS)
 
 compile_commands.json: $(PROTO_H) FORCE ## for clangd and clang-tidy
 	@command=$$(printf %s $(call quoted,$(COMPILE) $(CPPFLAGS_LIBEXEC)) | sed 's/\\/\\\\/g; s/"/\\"/g'); \
-	{ sep='['; for file in $(LINTED) $(UNIT_C) $(INTEGRATION_C) $(BENCH_C) $(FUZZ_C) $(wildcard tests/support/*.c); do \
+	{ sep='['; for file in $(LINTED) $(UNIT_C) $(INTEGRATION_C) $(BENCH_C) $(FUZZ_C) $(INBOUND_C) $(wildcard tests/support/*.c); do \
 		printf '%s{"directory":"%s","file":"%s","command":"%s -c %s"}\n' "$$sep" $(call quoted,$(CURDIR)) "$$file" \
 		"$$command" "$$file"; sep=,; done; echo ']'; } >$@
 
@@ -284,8 +285,7 @@ $(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB
 
 # The broker's inbound path is fuzzed in one process: a cell without a zygote, and errands that nobody runs,
 # go before the real ones.
-FAKE_CELL := $(B)/tests/fuzz/inbound/fake_cell.o $(B)/tests/fuzz/inbound/fake_errand.o
-$(B)/tests/replay/inbound $(B)/tests/fuzz/fuzz_inbound: $(FAKE_CELL)
+$(B)/tests/replay/inbound $(B)/tests/fuzz/fuzz_inbound: $(call objects,$(INBOUND_C))
 
 # The same targets without a fuzzer: their corpus replays in `make test`.
 $(REPLAYS): $(B)/tests/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support/replay_main.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)

@@ -11,16 +11,11 @@
 
 #include "common/channel.h"
 #include "common/fd.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { FUZZ_WITH_FD = 0x8000 };
-
-static void require(int condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void send_packet(int socket, const uint8_t *data, size_t size, int fd)
 {

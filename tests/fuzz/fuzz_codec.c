@@ -6,14 +6,9 @@
 #include <string.h>
 
 #include "common/codec.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(int condition)
-{
-    if (!condition)
-        abort();
-}
 
 static void fuzz_direction(const struct codec *codec, const uint8_t *data, size_t size)
 {

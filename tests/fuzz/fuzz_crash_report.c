@@ -2,22 +2,13 @@
  *
  * What is taken must be harmless when shown, and read back as the same report when it is written again.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/crash_report.h"
+#include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require_at(bool holds, int line)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "%s:%d: does not hold\n", __FILE__, line);
-    abort();
-}
-#define require(holds) require_at((holds), __LINE__)
 
 static void require_harmless(const char *text)
 {
