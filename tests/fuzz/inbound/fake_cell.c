@@ -167,11 +167,20 @@ __attribute__((no_sanitize("address", "undefined"))) static int wait_for_the_end
         bare_syscall(SYS_ppoll, 0, 0, 0, 0);
 }
 
+/* No signal before it has given up our handlers. */
 static pid_t start_process(struct fake_renderer *renderer, bool exits)
 {
-    int pid =
-        clone(wait_for_the_end, renderer->stack + sizeof(renderer->stack), CLONE_VM | SIGCHLD, exits ? renderer : NULL);
-    return pid < 0 ? -errno : pid;
+    sigset_t all, before;
+    int pidfd = -1;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    int pid = clone(wait_for_the_end, renderer->stack + sizeof(renderer->stack), CLONE_VM | CLONE_PIDFD | SIGCHLD,
+                    exits ? renderer : NULL, &pidfd);
+    int error = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    renderer->pidfd = pidfd;
+    return pid < 0 ? -error : pid;
 }
 
 static struct fake_renderer *adopt_fds(unsigned id, struct cell_host_fork_fds *fds)

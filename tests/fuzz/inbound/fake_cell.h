@@ -17,7 +17,7 @@ enum { FAKE_RENDERERS = 16, FAKE_STACK_BYTES = 16 * 1024 };
 struct fake_renderer {
     unsigned id;
     pid_t pid;
-    int pidfd;        // by which it is signalled: its pid may be another's once it was reaped
+    int pidfd;        // owned; by which it is signalled: its pid may be another's once it was reaped
     int channel;      // the renderer's end; -1 when the fuzzer has closed it
     int stdout_write; // into the broker's log; -1 when closed
     void *record;     // the crash record, writable

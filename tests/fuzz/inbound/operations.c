@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/crash_record.h"
@@ -40,6 +41,15 @@ static void write_record(struct world *world)
     record->magic = CRASH_RECORD_MAGIC;
 }
 
+/* Waits for its death, so that the broker learns of it at the same point of the script each time. */
+static void kill_renderer(const struct fake_renderer *renderer, int signal)
+{
+    siginfo_t info;
+
+    syscall(SYS_pidfd_send_signal, renderer->pidfd, signal, NULL, 0);
+    waitid(P_PIDFD, (id_t)renderer->pidfd, &info, WEXITED | WNOWAIT);
+}
+
 static void end_renderer(struct world *world)
 {
     static const int signals[] = {SIGKILL, SIGSEGV, SIGABRT, SIGSYS, SIGTERM, SIGBUS, SIGUSR2, SIGXCPU};
@@ -53,7 +63,7 @@ static void end_renderer(struct world *world)
     if (choice & 0x40)
         fd_close(&renderer->stdout_write);
     if ((choice & 0x20) == 0 && renderer->pidfd >= 0)
-        syscall(SYS_pidfd_send_signal, renderer->pidfd, signals[choice % 8], NULL, 0);
+        kill_renderer(renderer, signals[choice % 8]);
     if (renderer->channel < 0 && world->insight.renderer_id == renderer->id)
         insight_leave(&world->insight);
 }
