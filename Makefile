@@ -205,12 +205,12 @@ fuzz-smoke: ## fuzz each target for FUZZ_SECONDS (20) from its corpus
 			-artifact_prefix=build/fuzz/ -verbosity=0 build/fuzz/corpus/$$target tests/fuzz/corpus/$${target#fuzz_} || exit 1; \
 		echo "fuzzed $$target"; done
 
-$(B)/tests/fuzz-corpus: $(B)/tests/support/fuzz_corpus_main.o $(LIB_SUPPORT) $(LIB_COMMON) $(LIB_PROTO)
-	$(call link,$^ $(LIBS_COMMON))
+$(B)/tests/fuzz-corpus: $(B)/tests/support/fuzz_corpus_main.o $(B)/tests/fuzz/inbound/seeds.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
+	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
 
 .PHONY: fuzz-corpus
-fuzz-corpus: $(B)/tests/fuzz-corpus ## write the seeds of the fuzz targets anew (after a change of proto/)
-	@mkdir -p tests/fuzz/corpus/codec tests/fuzz/corpus/channel
+fuzz-corpus: $(B)/tests/fuzz-corpus ## write the seeds of the fuzz targets anew (after a change of proto/ or of what is in a crash report)
+	@mkdir -p $(addprefix tests/fuzz/corpus/,codec channel inbound crash_report)
 	@$< tests/fuzz/corpus
 
 # --- rules ----------------------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ $(LAB): $(call objects,$(LAB_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 
 # A unit test may reach into one side; the archives hand over only what it names.
 $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(STATE_HOME) $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
-	$(call link,$^ -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
+	$(call link,$(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
 
 # Plays the kernel's part in a tree of cgroups (tests/support/fake_cgroup.h).
 $(B)/tests/unit/test_cgroup: private LDFLAGS_ALL += -Wl,--wrap=openat,--wrap=mkdirat,--wrap=unlinkat,--wrap=write
@@ -285,7 +285,7 @@ $(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB
 
 # The broker's inbound path is fuzzed in one process: a cell without a zygote, and errands that nobody runs,
 # go before the real ones.
-$(B)/tests/replay/inbound $(B)/tests/fuzz/fuzz_inbound: $(call objects,$(INBOUND_C))
+$(B)/tests/replay/inbound $(B)/tests/fuzz/fuzz_inbound $(B)/tests/unit/test_inbound_seeds: $(call objects,$(INBOUND_C))
 
 # The same targets without a fuzzer: their corpus replays in `make test`.
 $(REPLAYS): $(B)/tests/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support/replay_main.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)

@@ -1,7 +1,8 @@
-/* fuzz_corpus_main.c - writes the seeds of fuzz_codec and fuzz_channel: `make fuzz-corpus`.
+/* fuzz_corpus_main.c - writes the seeds of the fuzz targets: `make fuzz-corpus`.
  *
  * One honest message of every type, small, and for the channel packets of them: alone, coalesced, and each kind of
- * damage that the fuzzer would take long to find. Further files in the corpus were found by the fuzzer.
+ * damage that the fuzzer would take long to find; the scripts of tests/fuzz/inbound/seeds.h; a crash report with all
+ * that can be in one. Further files in the corpus were found by the fuzzer, and the reports are of real crashes.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "tests/fuzz/inbound/seeds.h"
+#include "tests/support/crash_report_seed.h"
 #include "tests/support/wire.h"
 
 static void write_seed(const char *directory, const char *target, const char *name, const struct wire *wire)
@@ -114,6 +117,42 @@ static void write_damaged_packets(const char *directory)
     write_seed(directory, "channel", "huge-length", &seed);
 }
 
+static void write_scripts(const char *directory)
+{
+    static struct wire seed;
+    unsigned types[CODEC_TYPES];
+    size_t count = codec_types(&codec_to_broker, types);
+    const struct seeds_entry *entry;
+
+    for (size_t i = 0; (entry = seeds_at(i)) != NULL; i++) {
+        seed.size = 0;
+        entry->put(&seed);
+        write_seed(directory, "inbound", entry->name, &seed);
+    }
+    for (size_t i = 0; i < count; i++) {
+        char name[128];
+
+        seed.size = 0;
+        seeds_put_message(&seed, types[i]);
+        snprintf(name, sizeof(name), "says-%s", codec_type_name(&codec_to_broker, types[i]));
+        write_seed(directory, "inbound", name, &seed);
+    }
+}
+
+static void write_report(const char *directory)
+{
+    static struct wire seed;
+    char *text = crash_report_seed();
+
+    if (text == NULL) {
+        fputs("no memory for a crash report\n", stderr);
+        exit(1);
+    }
+    wire_raw(&seed, text, strlen(text));
+    write_seed(directory, "crash_report", "everything", &seed);
+    free(text);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -125,5 +164,7 @@ int main(int argc, char **argv)
     write_damaged_messages(argv[1]);
     write_packets(argv[1]);
     write_damaged_packets(argv[1]);
+    write_scripts(argv[1]);
+    write_report(argv[1]);
     return 0;
 }

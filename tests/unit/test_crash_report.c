@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/codec.h"
 #include "common/text.h"
+#include "tests/support/crash_report_seed.h"
 #include "tests/support/scratch.h"
 
 enum { RIP = 0x5000100, MODULE_START = 0x5000000, MODULE_END = 0x5100000 };
@@ -643,6 +644,33 @@ static void what_is_missing_is_nothing_and_what_is_unknown_is_passed_over(void *
     assert_int_equal(parse(more, sizeof more - 1, why), 0);
 }
 
+/* The seed of fuzz_crash_report: whoever adds to a report adds it there, and everything in it is taken back. */
+static void the_seed_has_every_member_and_reads_back(void **state)
+{
+    char *seed = crash_report_seed(), *whole = dump(gather(*state));
+    struct crash_report *report = NULL;
+    char why[256] = "";
+    assert_non_null(seed);
+    if (crash_report_parse(seed, strlen(seed), &report, why, sizeof why) < 0)
+        fail_msg("%s in:\n%s", why, seed);
+    assert_reads_back(report);
+    crash_report_free(report);
+    json_t *object = json_loads(seed, 0, NULL), *of_an_end = json_loads(whole, 0, NULL), *value;
+    const char *key;
+    json_object_foreach(of_an_end, key, value)
+    {
+        const json_t *of_seed = json_object_get(object, key);
+        bool is_empty =
+            json_is_array(of_seed) ? json_array_size(of_seed) == 0 : of_seed == NULL || json_is_null(of_seed);
+        if (is_empty)
+            fail_msg("the seed has no %s", key);
+    }
+    json_decref(object);
+    json_decref(of_an_end);
+    free(whole);
+    free(seed);
+}
+
 static void bytes_that_are_no_report_are_refused(void **state)
 {
     static const char *const texts[] = {"", "null", "[]", "{}", "nonsense", "{\"format\": 1, \"format\": 2}"};
@@ -680,6 +708,7 @@ int main(void)
         TEST(the_largest_report_there_can_be_reads_back),
         TEST(a_value_that_cannot_be_is_refused_by_its_name),
         TEST(what_is_missing_is_nothing_and_what_is_unknown_is_passed_over),
+        TEST(the_seed_has_every_member_and_reads_back),
         TEST(bytes_that_are_no_report_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,6 +180,10 @@ static pid_t start_process(struct fake_renderer *renderer, bool exits)
     int error = errno;
     sigprocmask(SIG_SETMASK, &before, NULL);
     renderer->pidfd = pidfd;
+    if (pid > 0 && exits) { /* by the time that anybody hears of it */
+        siginfo_t info;
+        waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT);
+    }
     return pid < 0 ? -error : pid;
 }
 
