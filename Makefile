@@ -273,6 +273,9 @@ $(LAB): $(call objects,$(LAB_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(STATE_HOME) $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
 
+# The demo's own arithmetic.
+$(B)/tests/unit/test_loss: $(B)/demo/loss.o $(B)/demo/lateness.o
+
 # Plays the kernel's part in a tree of cgroups (tests/support/fake_cgroup.h).
 $(B)/tests/unit/test_cgroup: private LDFLAGS_ALL += -Wl,--wrap=openat,--wrap=mkdirat,--wrap=unlinkat,--wrap=write
 

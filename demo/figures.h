@@ -4,14 +4,16 @@
 
 #include <stdio.h>
 
+#include "demo/loss.h"
 #include "demo/stage.h"
 
 /* One tab's counts at one moment. */
 struct figures_tab {
     unsigned renderer_id;
+    bool is_scene;
     uint64_t received; /* frames that arrived */
-    uint64_t painted;  /* scenes: what the renderer numbered its latest frame; documents: paints asked for, less owed */
-    uint64_t lost;     /* frames the renderer left out for want of a buffer, or that arrived torn */
+    uint64_t owed;     /* documents: paints asked for, less those not answered yet */
+    uint64_t late;     /* scenes: frames the machine had no time for (lateness.h) */
 };
 
 struct figures {
@@ -20,17 +22,21 @@ struct figures {
     struct figures_tab tabs[STAGE_TABS];
 };
 
-/* Sums over all neighbours of one tab. `lost` holds both: `missing`, painted but never arrived, or the renderer was
- * another one; and what was left out for want of a buffer or arrived torn. */
+/* Three moments: a quiet stretch from the first to the second, and from there to the third what is to be judged. */
+struct figures_story {
+    struct figures quiet, before, after;
+};
+
+/* Sums over all neighbours of one tab. `loss.lost` counts a neighbour with another renderer than before as well. */
 struct figures_sum {
-    uint64_t before, after, expected, received, lost, missing;
+    struct loss loss;
     size_t neighbours, silent; /* silent: painted nothing at all */
 };
 
 void figures_take(const struct stage *stage, struct figures *ret_figures);
 
-/* Every tab but `except` from one moment to the other, written to `table` line by line. */
-void figures_compare(const struct stage *stage, const struct figures *before, const struct figures *after,
-                     size_t except, FILE *table, struct figures_sum *ret_sum);
+/* Every tab but `except`, written to `table` line by line. */
+void figures_compare(const struct stage *stage, const struct figures_story *story, size_t except, FILE *table,
+                     struct figures_sum *ret_sum);
 
 #endif

@@ -35,9 +35,13 @@ enum { DEMO_MEMORY_BYTES = 256 * 1024 * 1024 };
 static int demo_parse(int argc, char **argv, struct stage_options *options)
 {
     static const struct option table[] = {
-        {"interactive", no_argument, NULL, 'i'}, {"plain", no_argument, NULL, 'l'},
-        {"pages", required_argument, NULL, 'p'}, {"out", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
+        {"interactive", no_argument, NULL, 'i'},
+        {"plain", no_argument, NULL, 'l'},
+        {"pages", required_argument, NULL, 'p'},
+        {"out", required_argument, NULL, 'o'},
+        {"stall", required_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -54,6 +58,9 @@ static int demo_parse(int argc, char **argv, struct stage_options *options)
             break;
         case 'o':
             options->out_directory = optarg;
+            break;
+        case 's':
+            options->stall_ms = (uint32_t)strtoul(optarg, NULL, 10);
             break;
         case 'h':
             fputs(usage, stdout);
@@ -123,16 +130,21 @@ static void demo_print_end(struct stage *stage, const struct acts_result *result
                            bool complete)
 {
     struct stat trace = {0};
-    char path[4096];
+    char path[4096], line[4096 + 128];
 
     /* The tables first: on a small terminal what is left to see is what came of it. */
-    printf("\n%s\n", tables);
+    putchar('\n');
+    stage_print_lines(tables, 0, 2);
+    putchar('\n');
     for (size_t i = 0; i < result->count; i++)
-        printf("%s\n", result->verdicts[i]);
+        stage_print(result->verdicts[i], 0, 2);
     snprintf(path, sizeof(path), "%s/trace.json", stage->options->out_directory);
     bool traced = stat(path, &trace) == 0 && trace.st_size > 2;
-    printf("\n%zu pictures and trace.json (%lld bytes; for ui.perfetto.dev or chrome://tracing) in %s\n", pictures,
-           (long long)trace.st_size, stage->options->out_directory);
+    snprintf(line, sizeof(line),
+             "%zu pictures and trace.json (%lld bytes; for ui.perfetto.dev or chrome://tracing) in %s", pictures,
+             (long long)trace.st_size, stage->options->out_directory);
+    putchar('\n');
+    stage_print(line, 0, 0);
     stage->failed_steps += !traced;
     demo_print_verdict(stage, complete);
 }

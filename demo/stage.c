@@ -1,12 +1,14 @@
 #include "demo/stage.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/cli.h"
 #include "broker/terminal.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -20,6 +22,8 @@ enum {
     STAGE_LOOK_LEAST_MS = 300,
     STAGE_NUDGE_MS = 40, /* one document at a time is asked for its next frame */
     STAGE_TURN_MS = 20,
+    STAGE_INDENT = 10, /* columns: "[12.34 s] " */
+    STAGE_LATENESS_NS = 5 * 1000 * 1000,
 };
 
 static const char *const stage_documents[] = {
@@ -30,7 +34,7 @@ static const char *const stage_scenes[] = {"about:plasma", "about:clock", "about
 static const struct viewer_options stage_viewer_options = {
     .mode = VIEWER_OVERVIEW,
     .keep_painting = true,
-    .scene_frames_per_second = 60,
+    .scene_frames_per_second = STAGE_FRAMES_PER_SECOND,
     .overview_width_px = 400,
     .overview_height_px = 300,
     .heading = "Bulkhead demo",
@@ -39,7 +43,7 @@ static const struct viewer_options stage_interactive_options = {
     .mode = VIEWER_OVERVIEW,
     .crash_tests = true,
     .keep_painting = true,
-    .scene_frames_per_second = 60,
+    .scene_frames_per_second = STAGE_FRAMES_PER_SECOND,
     .overview_width_px = 400,
     .overview_height_px = 300,
     .heading = "Bulkhead demo",
@@ -50,12 +54,45 @@ static double stage_seconds(const struct stage *stage)
     return (double)(clock_now_ms() - stage->start_ms) / 1000;
 }
 
+void stage_print(const char *line, size_t column, size_t indent)
+{
+    size_t columns = cli_terminal_columns();
+
+    if (columns > 0)
+        text_print_wrapped(stdout, line, column, columns, indent);
+    else
+        printf("%s\n", line);
+}
+
+void stage_print_lines(const char *text, size_t margin, size_t indent)
+{
+    const char *bar = margin > 0 ? "| " : "";
+
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        char line[1024];
+        snprintf(line, sizeof(line), "%.*s", (int)length, text);
+        printf("%*s%s", (int)margin, "", bar);
+        stage_print(line, margin + strlen(bar), indent);
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void stage_print_at(const struct stage *stage, const char *line, size_t indent)
+{
+    printf("[%5.2f s] ", stage_seconds(stage));
+    stage_print(line, STAGE_INDENT, indent);
+}
+
 static void stage_line(struct stage *stage, const char *line)
 {
+    bool has_mark = strncmp(line, "✓", strlen("✓")) == 0 || strncmp(line, "✗", strlen("✗")) == 0;
+    size_t margin = strspn(line, " ");
+
     if (stage->on_terminal)
         viewer_say(stage->viewer, "%s", line);
     else
-        printf("[%5.2f s] %s\n", stage_seconds(stage), line);
+        stage_print_at(stage, line, STAGE_INDENT + (margin > 0 ? margin + 2 : has_mark ? 2 : 0));
     fflush(stdout);
 }
 
@@ -67,10 +104,12 @@ void stage_heading(struct stage *stage, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    if (stage->on_terminal)
+    if (stage->on_terminal) {
         viewer_narrate(stage->viewer, line);
-    else
-        printf("\n[%5.2f s] == %s\n", stage_seconds(stage), line);
+        return;
+    }
+    printf("\n[%5.2f s] == ", stage_seconds(stage));
+    stage_print(line, STAGE_INDENT + 3, STAGE_INDENT + 3);
     fflush(stdout);
 }
 
@@ -91,12 +130,8 @@ void stage_show(struct stage *stage, const char *title, const char *text)
         viewer_set_panel(stage->viewer, title, text);
         return;
     }
-    printf("          %s\n", title);
-    while (*text) {
-        size_t length = strcspn(text, "\n");
-        printf("          | %.*s\n", (int)length, text);
-        text += length + (text[length] == '\n');
-    }
+    printf("%*s%s\n", STAGE_INDENT, "", title);
+    stage_print_lines(text, STAGE_INDENT, STAGE_INDENT + 6);
     fflush(stdout);
 }
 
@@ -159,6 +194,8 @@ static void stage_on_ended(struct viewer *viewer, size_t index, const struct exi
         return;
     stage->tabs[index].ends++;
     stage->tabs[index].ended_ns = report->noticed_ns;
+    if (stage->options->stall_ms)
+        poll(NULL, 0, (int)stage->options->stall_ms);
 }
 
 static void stage_on_quit(struct viewer *viewer, void *userdata)
@@ -244,6 +281,7 @@ static int stage_open_tab(struct stage *stage, const char *name)
         return -ENOENT;
     }
     snprintf(stage->tabs[stage->count].name, sizeof(stage->tabs[0].name), "%s", name);
+    lateness_init(&stage->tabs[stage->count].lateness, STAGE_FRAMES_PER_SECOND);
     stage->count++;
     int r = viewer_open(stage->viewer, document, NULL, &index);
     document_unref(document);
@@ -298,6 +336,8 @@ void stage_close_terminal(struct stage *stage)
 void stage_close(struct stage *stage)
 {
     log_set_sink(NULL, NULL);
+    for (size_t i = 0; i < stage->count; i++)
+        lateness_fini(&stage->tabs[i].lateness);
     viewer_destroy(stage->viewer);
     stage->viewer = NULL;
     broker_destroy(stage->broker);
@@ -319,30 +359,31 @@ static void stage_nudge(struct stage *stage)
     }
 }
 
-/* How long this thread has been ready to run and was not let, altogether: the second number of
- * Documentation/scheduler/sched-stats.rst, "/proc/<pid>/schedstat". 0 where the kernel does not count it. */
-static uint64_t stage_run_delay_ns(void)
+static void stage_watch_lateness(struct stage *stage)
 {
-    unsigned long long ran_ns = 0, delay_ns = 0;
-    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    uint64_t now_ns = clock_now_ns(), own_ns;
 
-    if (!file)
-        return 0;
-    int got = fscanf(file, "%llu %llu", &ran_ns, &delay_ns);
-    fclose(file);
-    return got == 2 ? delay_ns : 0;
+    if (now_ns < stage->looked_at_ns + STAGE_LATENESS_NS)
+        return;
+    stage->looked_at_ns = now_ns;
+    own_ns = lateness_own_delay_ns();
+    for (size_t i = 0; i < stage->count && i < viewer_count(stage->viewer); i++) {
+        const struct tab *tab = viewer_tab(stage->viewer, i);
+        const struct tab_info *info = tab_info(tab);
+        if (!info || !info->animated)
+            continue;
+        lateness_watch(&stage->tabs[i].lateness, tab_pid(tab));
+        lateness_look(&stage->tabs[i].lateness, now_ns, own_ns);
+    }
 }
 
 static bool stage_turn(struct stage *stage)
 {
     if (stage->is_over)
         return false;
-    uint64_t delay_ns = stage_run_delay_ns();
     stage_nudge(stage);
     int r = loop_run_once(broker_loop(stage->broker), STAGE_TURN_MS);
-    delay_ns = stage_run_delay_ns() - delay_ns;
-    if (delay_ns > stage->held_up_ns)
-        stage->held_up_ns = delay_ns;
+    stage_watch_lateness(stage);
     if (r < 0) {
         stage->failure = r;
         stage->is_over = true;

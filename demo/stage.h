@@ -12,12 +12,15 @@
 
 #include "broker/broker.h"
 #include "broker/viewer.h"
+#include "demo/lateness.h"
 
-enum { STAGE_TABS = 16, STAGE_TITLE_BYTES = 64 };
+enum { STAGE_TABS = 16, STAGE_TITLE_BYTES = 64, STAGE_FRAMES_PER_SECOND = 60 };
 
 struct stage_options {
     const char *pages_directory, *out_directory;
     bool interactive, plain;
+    uint32_t
+        stall_ms; /* for tests: the broker sleeps so long when a renderer ended, which does cost neighbours frames */
     struct broker_options broker;
 };
 
@@ -29,6 +32,7 @@ struct stage_tab {
     uint64_t reload_ns, repainted_ns;
     bool is_unresponsive_seen;
     uint64_t unresponsive_ns;
+    struct lateness lateness; /* of scenes */
 };
 
 struct stage {
@@ -39,8 +43,8 @@ struct stage {
     size_t count;
     uint64_t start_ms, nudge_ms;
     size_t nudge_next;
-    bool is_nudging;     /* documents are asked for frames all the time */
-    uint64_t held_up_ns; /* the longest the machine let this thread wait for a processor in one turn of the loop */
+    bool is_nudging;           /* documents are asked for frames all the time */
+    uint64_t looked_at_ns;     /* when the scenes' lateness was last looked at */
     bool on_terminal, is_over; /* over: the user, a signal or a failure ended it */
     int failure;               /* -errno or 0: the cell could not be built */
     unsigned failed_steps;
@@ -69,6 +73,12 @@ bool stage_check(struct stage *stage, bool so, const char *format, ...) __attrib
 
 /* The same, but only worth a line when it is not so. */
 bool stage_expect(struct stage *stage, bool so, const char *what);
+
+/* A line on stdout that begins in this column: broken between words where stdout is a terminal, what follows indented.
+ */
+void stage_print(const char *line, size_t column, size_t indent);
+/* Several of them, behind a bar if there is a margin. */
+void stage_print_lines(const char *text, size_t margin, size_t indent);
 
 /* The tab of that name; STAGE_TABS if there is none. */
 size_t stage_find(const struct stage *stage, const char *name);

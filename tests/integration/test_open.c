@@ -297,6 +297,21 @@ static void tells_the_demo_as_plain_lines_and_checks_itself(void **state)
     process_result_free(&result);
 }
 
+/* Half a second of a sleeping broker when it learns of the crash: its neighbours' frames are not taken. */
+static void notices_when_a_crash_costs_the_neighbours_frames(void **state)
+{
+    struct process_result result;
+    char out[SCRATCH_PATH];
+
+    process_run((const char *const[]){"bulkhead-demo", "--stall", "500", "--pages", "demo/pages", "--out",
+                                      scratch_path(state, "out", out), NULL},
+                NULL, &result);
+    assert_int_equal(result.exit_code, EXIT_CODE_SOME_FAILED);
+    assert_non_null(strstr(result.out, "✗ NOT SO: all 9 neighbours painted on: "));
+    assert_non_null(strstr(result.out, "NOT everything happened as told: 1 step was not so"));
+    process_result_free(&result);
+}
+
 static void says_so_when_the_demo_cannot_find_its_documents(void **state)
 {
     struct process_result result;
@@ -327,6 +342,7 @@ int main(void)
         scratch_test(leaves_no_mess_when_it_is_killed),
         scratch_test(says_what_to_do_without_a_terminal),
         scratch_test(tells_the_demo_as_plain_lines_and_checks_itself),
+        scratch_test(notices_when_a_crash_costs_the_neighbours_frames),
         scratch_test(says_so_when_the_demo_cannot_find_its_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
