@@ -380,7 +380,6 @@ void renderer_attach(struct renderer *renderer, const struct renderer_client *cl
 void renderer_close(struct renderer *renderer, enum kill_reason reason)
 {
     renderer->client = NULL;
-    requests_clear(&renderer->requests);
     if (renderer->state == RENDERER_STARTING) {
         renderer_kill(renderer, reason, VIOLATION_NONE);
         return;

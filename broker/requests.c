@@ -110,8 +110,3 @@ uint64_t requests_oldest_ms(const struct requests *requests)
     }
     return oldest;
 }
-
-void requests_clear(struct requests *requests)
-{
-    memset(requests->open, 0, sizeof requests->open);
-}

@@ -43,6 +43,5 @@ bool requests_is_paint(const struct requests *requests, uint64_t id);
 bool requests_paint_page(const struct requests *requests, uint64_t id, uint32_t *ret_page);
 /* When the oldest request that must end was asked; 0 when there is none. */
 uint64_t requests_oldest_ms(const struct requests *requests);
-void requests_clear(struct requests *requests);
 
 #endif
