@@ -4,7 +4,9 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/fd.h"
@@ -195,7 +197,7 @@ static void *paint_thread_main(void *argument)
     return NULL;
 }
 
-static int paint_thread_start(struct paint_thread *thread)
+static int paint_thread_spawn(void *(*run)(void *), void *argument, pthread_t *ret_thread)
 {
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
@@ -204,9 +206,44 @@ static int paint_thread_start(struct paint_thread *thread)
         return -error;
     error = pthread_attr_setstacksize(&attributes, PAINT_STACK_BYTES);
     if (!error)
-        error = pthread_create(&thread->thread, &attributes, paint_thread_main, thread);
+        error = pthread_create(ret_thread, &attributes, run, argument);
     pthread_attr_destroy(&attributes);
     return -error;
+}
+
+static void *paint_thread_look_around(void *argument)
+{
+    pid_t *id = argument;
+    pthread_attr_t attributes;
+
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0)
+        pthread_attr_destroy(&attributes);
+    *id = gettid();
+    return NULL;
+}
+
+/* Makes such a thread and waits until the kernel has forgotten it. */
+static int paint_thread_rehearse_once(void)
+{
+    pthread_t thread;
+    pid_t id = 0;
+    int error = paint_thread_spawn(paint_thread_look_around, &id, &thread);
+
+    if (error < 0)
+        return error;
+    pthread_join(thread, NULL);
+    /* Who joins is woken before the id is gone. */
+    while (syscall(SYS_tgkill, getpid(), id, 0) == 0)
+        sched_yield();
+    return 0;
+}
+
+int paint_thread_rehearse(void)
+{
+    /* The first leaves its stack; the second goes the way of those that find one. */
+    int error = paint_thread_rehearse_once();
+
+    return error == 0 ? paint_thread_rehearse_once() : error;
 }
 
 void paint_thread_await_ready(struct paint_thread *thread)
@@ -235,7 +272,7 @@ int paint_thread_create(struct session_channel *channel, struct session_activity
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&thread->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    error = paint_thread_start(thread);
+    error = paint_thread_spawn(paint_thread_main, thread, &thread->thread);
     if (error < 0) {
         free(thread);
         return error;

@@ -69,6 +69,9 @@ struct paint_job {
 struct paint_job *paint_job_create(unsigned type, uint64_t request_id);
 void paint_job_destroy(struct paint_job *job); /* takes NULL */
 
+/* Once, in a process that is still alone and forks renderers later: makes such threads and lets them go. The C library
+ * keeps a stack for the next one, and what it looks up at the first is looked up. 0 or -errno. */
+int paint_thread_rehearse(void);
 /* Starts the thread. Borrows both for its life. 0 or -errno. */
 int paint_thread_create(struct session_channel *channel, struct session_activity *activity,
                         struct paint_thread **ret_thread);

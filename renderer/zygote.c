@@ -23,6 +23,7 @@
 #include "renderer/crash_handler.h"
 #include "renderer/engine.h"
 #include "renderer/modules.h"
+#include "renderer/paint_thread.h"
 #include "renderer/session.h"
 
 /* The fds of a Fork message, in order; the last is not always there. */
@@ -80,7 +81,6 @@ static int warm_up_engines(void)
             return rc;
         }
     }
-    malloc_trim(0);
     return 0;
 }
 
@@ -295,6 +295,17 @@ static int serve(struct zygote *zygote)
     }
 }
 
+/* A renderer's first large allocation puts together and sorts what was freed in small pieces, wherever that lies, and
+ * each page it touches has to be copied: 35 pages. Here it is done once. */
+static void tidy_heap(void)
+{
+    enum { LARGE_BYTES = 64 * 1024 };
+
+    malloc_trim(0);
+    void *volatile large = malloc(LARGE_BYTES); /* volatile, or the compiler leaves it out */
+    free(large);
+}
+
 static int start(struct zygote *zygote, struct modules *modules)
 {
     struct policy_program *policy = NULL;
@@ -302,6 +313,8 @@ static int start(struct zygote *zygote, struct modules *modules)
 
     if (rc == 0)
         rc = warm_up_engines();
+    if (rc == 0)
+        rc = paint_thread_rehearse(); /* nothing may make a thread once a pid namespace waits for its first process */
     if (rc == 0)
         rc = policy_compile(POLICY_RENDERER, &policy);
     if (rc != 0)
@@ -314,9 +327,10 @@ static int start(struct zygote *zygote, struct modules *modules)
     /* Inherited by every renderer: what its first thread needs for its last words. */
     crash_handler_prepare();
     rc = crash_handler_thread_init(0);
-    if (rc < 0)
-        return rc;
-    return say_hello(zygote, modules);
+    if (rc == 0)
+        rc = say_hello(zygote, modules);
+    tidy_heap();
+    return rc;
 }
 
 int zygote_run(const struct cell_config *config)
