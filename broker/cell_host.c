@@ -436,6 +436,7 @@ int cell_host_fork(struct cell_host *cell, unsigned renderer_id, uint64_t memory
     if (error < 0)
         return error;
     cell->renderers++;
+    peer_flush(cell->zygote); /* it works on the order while we see to the rest */
     if (cell->unanswered++ == 0)
         set_deadline(cell, true);
     return 0;

@@ -487,6 +487,12 @@ int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_
     return 0;
 }
 
+void peer_flush(struct peer *peer)
+{
+    if (!peer->channel_ended && flush(peer) < 0)
+        peer_kill(peer, KILL_BAD_MESSAGE, VIOLATION_NOT_READING);
+}
+
 bool peer_may_log(struct peer *peer, size_t bytes)
 {
     return peer_log_admit(peer->log, bytes);

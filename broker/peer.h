@@ -54,6 +54,9 @@ void peer_destroy(struct peer *peer);
  * (VIOLATION_NOT_READING). 0 or -errno. */
 int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_t n_fds);
 
+/* What is queued leaves now, for an order that others wait for. */
+void peer_flush(struct peer *peer);
+
 /* SIGKILL; the first reason stands. */
 void peer_kill(struct peer *peer, enum kill_reason reason, enum violation violation);
 /* Any other signal; 0 or -errno (-ESRCH once it is dead). */

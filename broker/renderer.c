@@ -27,6 +27,13 @@ enum {
     CPU_WEIGHT = 50,
 };
 
+static void close_fork_fds(struct cell_host_fork_fds *fds)
+{
+    int *all[] = {&fds->channel, &fds->crash_record, &fds->stdout_write, &fds->stderr_write, &fds->cgroup_procs};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        fd_close(all[i]);
+}
+
 static void renderer_free(struct renderer *renderer)
 {
     loop_source_remove(&renderer->tick);
@@ -35,6 +42,7 @@ static void renderer_free(struct renderer *renderer)
     document_unref(renderer->document);
     if (renderer->has_cgroup)
         cgroup_remove(broker_cgroup(renderer->broker), renderer->id);
+    close_fork_fds(&renderer->fork_fds);
     if (renderer->record != NULL)
         munmap((void *)(uintptr_t)renderer->record, CRASH_RECORD_BYTES);
     free(renderer);
@@ -205,11 +213,6 @@ static void on_ended(struct peer *peer, const struct peer_end *end, void *userda
 
 static const struct peer_listener peer_listener = {.message = on_message, .ended = on_ended};
 
-struct birth_fds {
-    struct peer_fds ours;
-    struct cell_host_fork_fds theirs;
-};
-
 static int make_record(struct renderer *renderer, int *ret_fd)
 {
     _fd_cleanup_ int fd = memfd_create("bulkhead-crash-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -249,29 +252,21 @@ static void make_cgroup(struct renderer *renderer, int *ret_procs_fd)
         log_write(LOG_WARNING, "renderer=%u cgroup=none error=\"%s\"", renderer->id, strerror(-error));
 }
 
-static int make_fds(struct renderer *renderer, struct birth_fds *fds)
+static int make_fds(struct renderer *renderer, struct peer_fds *ours)
 {
+    struct cell_host_fork_fds *theirs = &renderer->fork_fds;
     layer_set channel_layer = LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__CHANNEL_REFUSES_FDS);
     bool refuse_fds = (broker_options(renderer->broker)->without & channel_layer) == 0;
-    int error = channel_socketpair(refuse_fds, &fds->ours.channel, &fds->theirs.channel);
+    int error = channel_socketpair(refuse_fds, &ours->channel, &theirs->channel);
     if (error == 0)
-        error = make_record(renderer, &fds->theirs.crash_record);
+        error = make_record(renderer, &theirs->crash_record);
     if (error == 0)
-        error = make_pipe(&fds->ours.stdout_read, &fds->theirs.stdout_write);
+        error = make_pipe(&ours->stdout_read, &theirs->stdout_write);
     if (error == 0)
-        error = make_pipe(&fds->ours.stderr_read, &fds->theirs.stderr_write);
+        error = make_pipe(&ours->stderr_read, &theirs->stderr_write);
     if (error == 0)
-        make_cgroup(renderer, &fds->theirs.cgroup_procs);
+        make_cgroup(renderer, &theirs->cgroup_procs);
     return error;
-}
-
-static void close_fds(struct birth_fds *fds)
-{
-    int *all[] = {&fds->ours.channel,        &fds->ours.stdout_read,    &fds->ours.stderr_read,
-                  &fds->theirs.channel,      &fds->theirs.crash_record, &fds->theirs.stdout_write,
-                  &fds->theirs.stderr_write, &fds->theirs.cgroup_procs};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        fd_close(all[i]);
 }
 
 static void send_welcome(struct renderer *renderer)
@@ -285,48 +280,64 @@ static void send_welcome(struct renderer *renderer)
     renderer_tell(renderer, &envelope, NULL, 0);
 }
 
-static int give_birth(struct renderer *renderer)
+static int make_peer(struct renderer *renderer)
 {
-    struct birth_fds fds = {.ours = {-1, -1, -1}, .theirs = {-1, -1, -1, -1, -1}};
+    struct peer_fds ours = {.channel = -1, .stdout_read = -1, .stderr_read = -1};
     char label[32];
     snprintf(label, sizeof label, "renderer=%u", renderer->id);
-    int error = make_fds(renderer, &fds);
+    int error = make_fds(renderer, &ours);
     if (error == 0)
-        error = peer_create(renderer->broker, label, &fds.ours, &peer_listener, renderer, &renderer->peer);
-    if (error == 0)
-        error = loop_add_timer(broker_loop(renderer->broker), on_tick, renderer, &renderer->tick);
-    if (error == 0)
-        error = loop_timer_set(renderer->tick, clock_now_ms() + watchdog_tick_ms(&renderer->limits));
-    if (error == 0)
-        error = cell_host_fork(renderer->cell, renderer->id, renderer->memory_limit_bytes, &fds.theirs);
-    close_fds(&fds);
+        return peer_create(renderer->broker, label, &ours, &peer_listener, renderer, &renderer->peer);
+    fd_close(&ours.channel);
+    fd_close(&ours.stdout_read);
+    fd_close(&ours.stderr_read);
     return error;
 }
 
-int renderer_create(struct broker *broker, struct cell_host *cell, unsigned id, uint64_t memory_limit_bytes,
-                    const struct renderer_owner *owner, void *userdata, struct renderer **ret_renderer)
+int renderer_prepare(struct broker *broker, unsigned id, uint64_t memory_limit_bytes,
+                     const struct renderer_owner *owner, void *userdata, struct renderer **ret_renderer)
 {
     struct renderer *renderer = calloc(1, sizeof *renderer);
     if (renderer == NULL)
         return -ENOMEM;
     renderer->broker = broker;
-    renderer->cell = cell;
     renderer->id = id;
     renderer->memory_limit_bytes = memory_limit_bytes;
     renderer->owner = owner;
     renderer->owner_data = userdata;
-    renderer->created_ns = clock_now_ns();
+    renderer->fork_fds = (struct cell_host_fork_fds){-1, -1, -1, -1, -1};
     requests_init(&renderer->requests);
     layers_init(renderer->layers);
-    set_limits(renderer, 0);
-    int error = give_birth(renderer);
+    int error = make_peer(renderer);
+    if (error == 0)
+        error = loop_add_timer(broker_loop(broker), on_tick, renderer, &renderer->tick);
     if (error < 0) {
         renderer_free(renderer);
         return error;
     }
     *ret_renderer = renderer;
+    return 0;
+}
+
+int renderer_start(struct renderer *renderer, struct cell_host *cell)
+{
+    renderer->cell = cell;
+    renderer->created_ns = clock_now_ns();
+    set_limits(renderer, 0);
+    int error = cell_host_fork(cell, renderer->id, renderer->memory_limit_bytes, &renderer->fork_fds);
+    if (error < 0)
+        return error;
+    /* From here on there is a process, or soon will be: it is killed, not forgotten. */
+    if (loop_timer_set(renderer->tick, clock_now_ms() + watchdog_tick_ms(&renderer->limits)) < 0)
+        renderer_kill(renderer, KILL_START, VIOLATION_NONE);
     send_welcome(renderer);
     return 0;
+}
+
+void renderer_discard(struct renderer *renderer)
+{
+    if (renderer != NULL)
+        renderer_free(renderer);
 }
 
 static void end_unborn(struct renderer *renderer, enum exit_cause cause, enum kill_reason reason, const char *why)

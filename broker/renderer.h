@@ -56,9 +56,14 @@ struct renderer_owner {
     void (*ended)(struct renderer *renderer, const struct exit_report *report, void *userdata);
 };
 
-/* Orders a renderer from the cell. 0 or -errno. */
-int renderer_create(struct broker *broker, struct cell_host *cell, unsigned id, uint64_t memory_limit_bytes,
-                    const struct renderer_owner *owner, void *userdata, struct renderer **ret_renderer);
+/* All of a renderer that needs no process: fds, crash record, cgroup, peer. It may be kept for the next order. 0 or
+ * -errno. */
+int renderer_prepare(struct broker *broker, unsigned id, uint64_t memory_limit_bytes,
+                     const struct renderer_owner *owner, void *userdata, struct renderer **ret_renderer);
+/* Orders its process from the cell. 0, or -errno: it is as it was and to be discarded. */
+int renderer_start(struct renderer *renderer, struct cell_host *cell);
+/* One that was never started. Takes NULL. */
+void renderer_discard(struct renderer *renderer);
 /* The cell's answer to the order: its pid, or 0 and an errno. Why the zygote must die, if it lied. */
 enum violation renderer_forked(struct renderer *renderer, pid_t pid, int error);
 /* The cell ended without an answer: it will never be. */

@@ -55,6 +55,7 @@ struct renderer_pool {
     struct cell_host *standby; // in cells; takes over when the current one is retired; NULL while there is none
     struct loop_source *standby_timer;
     struct renderer_entry *renderers;
+    struct renderer *prepared;     // the next one, but for its process; NULL while there is none
     struct renderer_claim *claims; // first come, first served
     struct loop_source *refill_source, *spare_timer;
     unsigned next_id, failures;
@@ -357,19 +358,40 @@ static uint64_t memory_limit_bytes(const struct renderer_pool *pool)
     return given != 0 ? given : broker_policy(pool->broker)->memory_limit_bytes;
 }
 
+static int prepare(struct renderer_pool *pool, struct renderer **ret_renderer)
+{
+    return renderer_prepare(pool->broker, pool->next_id++, memory_limit_bytes(pool), &renderer_owner, pool,
+                            ret_renderer);
+}
+
+/* The one that waits, unless the limits have changed since. */
+static int take_prepared(struct renderer_pool *pool, struct renderer **ret_renderer)
+{
+    struct renderer *renderer = pool->prepared;
+    pool->prepared = NULL;
+    if (renderer != NULL && renderer_memory_limit_bytes(renderer) == memory_limit_bytes(pool)) {
+        *ret_renderer = renderer;
+        return 0;
+    }
+    renderer_discard(renderer);
+    return prepare(pool, ret_renderer);
+}
+
 static int add_renderer(struct renderer_pool *pool)
 {
     struct renderer_entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return -ENOMEM;
-    entry->id = pool->next_id++;
-    entry->is_spare = true;
-    int error = renderer_create(pool->broker, pool->current, entry->id, memory_limit_bytes(pool), &renderer_owner, pool,
-                                &entry->renderer);
+    int error = take_prepared(pool, &entry->renderer);
+    if (error == 0)
+        error = renderer_start(entry->renderer, pool->current);
     if (error < 0) {
+        renderer_discard(entry->renderer);
         free(entry);
         return error;
     }
+    entry->id = renderer_id(entry->renderer);
+    entry->is_spare = true;
     entry->next = pool->renderers;
     pool->renderers = entry;
     return 0;
@@ -396,7 +418,10 @@ static int on_spare_timer(struct loop_source *source, void *userdata)
     (void)source;
     struct renderer_pool *pool = userdata;
     pool->is_spare_due = true;
-    return refill(pool);
+    int error = refill(pool);
+    if (error == 0 && pool->prepared == NULL && !pool->is_broken)
+        prepare(pool, &pool->prepared); /* if not, the next one takes 0.1 ms longer */
+    return error;
 }
 
 /* One renderer for each claim, and the spares when they are due; a cell first if there is none. */
@@ -498,6 +523,7 @@ void renderer_pool_destroy(struct renderer_pool *pool)
         renderer_destroy(entry->renderer);
         free(entry);
     }
+    renderer_discard(pool->prepared);
     while (pool->cells != NULL)
         drop_cell(pool, pool->cells->cell);
     fail_claims(pool, "the broker is ending");
