@@ -117,7 +117,9 @@ static int on_deadline(struct loop_source *source, void *userdata)
 static int set_deadline(struct batch *batch, uint64_t at_ms)
 {
     int r = batch->deadline ? 0 : loop_add_timer(broker_loop(batch->broker), on_deadline, batch, &batch->deadline);
-    return r < 0 ? r : loop_timer_set(batch->deadline, at_ms);
+    if (r == 0)
+        loop_timer_set(batch->deadline, at_ms);
+    return r;
 }
 
 static void finish(struct batch *batch)

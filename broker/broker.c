@@ -267,7 +267,8 @@ static int on_trace_timer(struct loop_source *source, void *userdata)
     trace_counter(broker->trace, getpid(), "messages.to_broker", now, counters_messages(sum.to_broker));
     counters_fini(&sum);
     trace_flush(broker->trace); /* a broker that is killed loses at most this interval */
-    return loop_timer_set(source, clock_now_ms() + TRACE_INTERVAL_MS);
+    loop_timer_set(source, clock_now_ms() + TRACE_INTERVAL_MS);
+    return 0;
 }
 
 static int start_trace(struct broker *broker)
@@ -281,7 +282,9 @@ static int start_trace(struct broker *broker)
     trace_thread_name(broker->trace, getpid(), 0, "handling");
     trace_thread_name(broker->trace, getpid(), 1, "sending");
     error = loop_add_timer(broker->loop, on_trace_timer, broker, &broker->trace_timer);
-    return error < 0 ? error : loop_timer_set(broker->trace_timer, clock_now_ms() + TRACE_INTERVAL_MS);
+    if (error == 0)
+        loop_timer_set(broker->trace_timer, clock_now_ms() + TRACE_INTERVAL_MS);
+    return error;
 }
 
 static int start_pool(struct broker *broker)

@@ -187,7 +187,9 @@ static int watch(struct errand *errand, uint32_t deadline_ms)
 
     r = r < 0 ? r : loop_add_fd(errand->loop, errand->pidfd, EPOLLIN, on_exit_event, errand, &errand->exit_source);
     r = r < 0 ? r : loop_add_timer(errand->loop, on_deadline, errand, &errand->deadline_source);
-    return r < 0 ? r : loop_timer_set(errand->deadline_source, clock_now_ms() + deadline_ms);
+    if (r == 0)
+        loop_timer_set(errand->deadline_source, clock_now_ms() + deadline_ms);
+    return r;
 }
 
 int errand_start(struct loop *loop, enum errand_kind kind, int input_fd, uint32_t deadline_ms, size_t most_bytes,

@@ -239,9 +239,10 @@ static int throttle(struct peer *peer)
     if (peer->throttle_source != NULL)
         return 0;
     int error = loop_add_timer(peer->loop, on_throttle_over, peer, &peer->throttle_source);
-    if (error == 0)
-        error = loop_timer_set(peer->throttle_source, clock_now_ms() + THROTTLE_MS);
-    return error < 0 ? error : loop_source_set_events(peer->channel_source, 0);
+    if (error < 0)
+        return error;
+    loop_timer_set(peer->throttle_source, clock_now_ms() + THROTTLE_MS);
+    return loop_source_set_events(peer->channel_source, 0);
 }
 
 static int on_linger_over(struct loop_source *source, void *userdata)

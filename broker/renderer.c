@@ -67,9 +67,10 @@ static void kill_later(struct renderer *renderer, enum kill_reason reason, uint3
     if (renderer->fatal != NULL)
         return;
     renderer->fatal_reason = reason;
-    if (loop_add_timer(broker_loop(renderer->broker), on_fatal, renderer, &renderer->fatal) < 0 ||
-        loop_timer_set(renderer->fatal, clock_now_ms() + delay_ms) < 0)
+    if (loop_add_timer(broker_loop(renderer->broker), on_fatal, renderer, &renderer->fatal) < 0)
         renderer_kill(renderer, reason, VIOLATION_NONE);
+    else
+        loop_timer_set(renderer->fatal, clock_now_ms() + delay_ms);
 }
 
 /* Asks for the stack of whatever it hangs in, then kills. */
@@ -106,14 +107,14 @@ static int on_tick(struct loop_source *source, void *userdata)
 {
     struct renderer *renderer = userdata;
     uint64_t now = clock_now_ms();
+    loop_timer_set(source, now + watchdog_tick_ms(&renderer->limits));
     if (renderer->state == RENDERER_STARTING) {
         if (renderer_age_ms(renderer) >= broker_policy(renderer->broker)->start_timeout_ms)
             condemn(renderer, KILL_START);
-        return loop_timer_set(source, now + watchdog_tick_ms(&renderer->limits));
+        return 0;
     }
-    int error = loop_timer_set(source, now + watchdog_tick_ms(&renderer->limits));
     if (peer_has_left(renderer->peer))
-        return error; /* silent for a reason of its own */
+        return 0; /* silent for a reason of its own */
     switch (watchdog_judge(&renderer->watchdog, &renderer->limits, requests_oldest_ms(&renderer->requests), now)) {
     case WATCHDOG_FINE:
         break;
@@ -133,7 +134,7 @@ static int on_tick(struct loop_source *source, void *userdata)
         condemn(renderer, KILL_TIMEOUT);
         break;
     }
-    return error;
+    return 0;
 }
 
 static void set_limits(struct renderer *renderer, uint32_t timeout_ms)
@@ -327,9 +328,7 @@ int renderer_start(struct renderer *renderer, struct cell_host *cell)
     int error = cell_host_fork(cell, renderer->id, renderer->memory_limit_bytes, &renderer->fork_fds);
     if (error < 0)
         return error;
-    /* From here on there is a process, or soon will be: it is killed, not forgotten. */
-    if (loop_timer_set(renderer->tick, clock_now_ms() + watchdog_tick_ms(&renderer->limits)) < 0)
-        renderer_kill(renderer, KILL_START, VIOLATION_NONE);
+    loop_timer_set(renderer->tick, clock_now_ms() + watchdog_tick_ms(&renderer->limits));
     send_welcome(renderer);
     return 0;
 }

@@ -424,6 +424,11 @@ static int on_spare_timer(struct loop_source *source, void *userdata)
     return error;
 }
 
+static unsigned count_wanted(const struct renderer_pool *pool)
+{
+    return count_claims(pool) + (pool->is_spare_due ? pool->spares_wanted : 0);
+}
+
 /* One renderer for each claim, and the spares when they are due; a cell first if there is none. */
 static int refill(struct renderer_pool *pool)
 {
@@ -434,7 +439,7 @@ static int refill(struct renderer_pool *pool)
         error = start_cell(pool, &pool->current);
     if (error == 0 && !cell_host_is_ready(pool->current))
         return 0; /* on_cell_ready() comes back here */
-    unsigned wanted = count_claims(pool) + (pool->is_spare_due ? pool->spares_wanted : 0);
+    unsigned wanted = count_wanted(pool);
     for (unsigned have = count_spares(pool); error == 0 && have < wanted; have++)
         error = add_renderer(pool);
     if (error < 0) {
@@ -466,6 +471,9 @@ int renderer_pool_claim(struct renderer_pool *pool, renderer_claim_fn fn, void *
         ;
     if (*link == NULL)
         *ret_claim = NULL; /* served at once */
+    /* The claimant waits: at once where it can be had. What fails is told by refill(), when the claim is returned. */
+    else if (pool->current != NULL && cell_host_is_ready(pool->current) && count_spares(pool) < count_wanted(pool))
+        add_renderer(pool);
     refill_later(pool);
     return 0;
 }

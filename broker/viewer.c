@@ -77,12 +77,11 @@ int viewer_create(struct broker *broker, const struct viewer_options *options, c
     int r = loop_add_timer(broker_loop(broker), viewer_handle_draw, viewer, &viewer->draw_timer);
     if (r == 0)
         r = loop_add_timer(broker_loop(broker), viewer_handle_tick, viewer, &viewer->tick_timer);
-    if (r == 0)
-        r = loop_timer_set(viewer->tick_timer, clock_now_ms());
     if (r < 0) {
         viewer_destroy(viewer);
         return r;
     }
+    loop_timer_set(viewer->tick_timer, clock_now_ms());
     *ret_viewer = viewer;
     return 0;
 }

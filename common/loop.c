@@ -1,6 +1,7 @@
 /* The model: sources hang in one list; those with an fd are registered with epoll by pointer, armed timers sit in a
- * binary heap whose earliest entry is mirrored by one timerfd in the same epoll set (so that the epoll fd alone tells
- * an outer loop that there is work), deferred calls sit in a queue that arms the timerfd for "now".
+ * binary heap whose earliest entry says how long the loop may sleep, deferred calls sit in a queue that keeps it awake.
+ * A timerfd in the set would do for the heap, at the price of a call for each timer that moves; programming a timer
+ * takes 20 to 50 us on a virtual machine (measured), and most timers here are watchdogs that never fire.
  *
  * A removed source leaves heap, queue and epoll at once but keeps its memory, marked dead, in `graveyard` until no
  * callback is running: its event may still be in the batch of the epoll_wait that is being worked through. */
@@ -8,9 +9,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -19,6 +22,8 @@
 enum {
     BATCH_EVENTS = 64,
     NOT_IN_HEAP = -1,
+    NS_PER_MS = 1000000,
+    NS_PER_S = 1000000000,
 };
 
 enum source_kind { SOURCE_FD, SOURCE_TIMER, SOURCE_DEFER };
@@ -42,14 +47,14 @@ struct loop_source {
 };
 
 struct loop {
-    int epoll_fd, timer_fd;
+    int epoll_fd;
+    bool lacks_nanoseconds; // no epoll_pwait2(2)
     struct loop_source *sources, *graveyard;
     struct loop_source *queue, **queue_tail; // deferred calls, first come first served
     int queue_count;
     struct loop_source **heap; // loop::heap_capacity >= number of timers, so arming cannot fail
     int heap_count, heap_capacity, timer_count;
-    uint64_t armed_ms; // what timer_fd is set to; 0 = not armed
-    unsigned depth;    // callbacks may run the loop again
+    unsigned depth; // callbacks may run the loop again
     bool stopped;
     int stop_code;
 };
@@ -57,27 +62,18 @@ struct loop {
 int loop_create(struct loop **ret_loop)
 {
     struct loop *loop = calloc(1, sizeof *loop);
-    int r;
 
     if (loop == NULL)
         return -ENOMEM;
     loop->queue_tail = &loop->queue;
-    loop->timer_fd = -1;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll_fd < 0)
-        goto fail;
-    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (loop->timer_fd < 0)
-        goto fail;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->timer_fd, &event) < 0)
-        goto fail;
+    if (loop->epoll_fd < 0) {
+        int r = -errno;
+        free(loop);
+        return r;
+    }
     *ret_loop = loop;
     return 0;
-fail:
-    r = -errno;
-    loop_destroy(loop);
-    return r;
 }
 
 static void loop_empty_graveyard(struct loop *loop)
@@ -99,7 +95,6 @@ void loop_destroy(struct loop *loop)
         loop_source_remove(&source);
     }
     loop_empty_graveyard(loop);
-    fd_close(&loop->timer_fd);
     fd_close(&loop->epoll_fd);
     free(loop->heap);
     free(loop);
@@ -189,23 +184,6 @@ static void heap_take_out(struct loop *loop, struct loop_source *source)
         heap_settle(loop, index, last);
 }
 
-// Sets timer_fd for the next thing due. A timer_fd that rings too early is harmless, so it is only ever moved forward
-// (`exact`: set to what is next whatever it was). 1 ms after boot is always in the past.
-static int loop_arm(struct loop *loop, bool exact)
-{
-    uint64_t at_ms = loop->queue != NULL ? 1 : loop->heap_count > 0 ? loop->heap[0]->at_ms : 0;
-
-    if (at_ms == loop->armed_ms || (!exact && (at_ms == 0 || (loop->armed_ms != 0 && loop->armed_ms < at_ms))))
-        return 0;
-    struct itimerspec when = {
-        .it_value = {.tv_sec = (time_t)(at_ms / 1000), .tv_nsec = (long)(at_ms % 1000) * 1000000},
-    };
-    if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) < 0)
-        return -errno;
-    loop->armed_ms = at_ms;
-    return 0;
-}
-
 int loop_add_timer(struct loop *loop, loop_timer_fn fn, void *userdata, struct loop_source **ret_source)
 {
     if (loop->timer_count == loop->heap_capacity) {
@@ -225,21 +203,18 @@ int loop_add_timer(struct loop *loop, loop_timer_fn fn, void *userdata, struct l
     return 0;
 }
 
-int loop_timer_set(struct loop_source *source, uint64_t at_ms)
+void loop_timer_set(struct loop_source *source, uint64_t at_ms)
 {
     struct loop *loop = source->loop;
 
     assert(source->kind == SOURCE_TIMER && !source->dead);
     source->at_ms = at_ms;
-    if (at_ms == 0) {
+    if (at_ms == 0)
         heap_take_out(loop, source);
-        return 0;
-    }
-    if (source->heap_index == NOT_IN_HEAP)
+    else if (source->heap_index == NOT_IN_HEAP)
         heap_settle(loop, loop->heap_count++, source);
     else
         heap_settle(loop, source->heap_index, source);
-    return loop_arm(loop, false);
 }
 
 int loop_defer(struct loop *loop, loop_timer_fn fn, void *userdata, struct loop_source **ret_source)
@@ -256,8 +231,7 @@ int loop_defer(struct loop *loop, loop_timer_fn fn, void *userdata, struct loop_
     loop->queue_count++;
     if (ret_source != NULL)
         *ret_source = source;
-    // While callbacks run the queue is looked at before the loop sleeps; no need to ring.
-    return loop->depth > 0 ? 0 : loop_arm(loop, false);
+    return 0;
 }
 
 static void queue_take_out(struct loop *loop, struct loop_source *source)
@@ -333,41 +307,66 @@ static int loop_run_deferred(struct loop *loop)
     return 0;
 }
 
-static int loop_run_batch(struct loop *loop, const struct epoll_event *events, int count)
+static int run_batch(const struct epoll_event *events, int count)
 {
     int r = 0;
 
     for (int i = 0; i < count && r >= 0; i++) {
         struct loop_source *source = events[i].data.ptr;
-        if (source == NULL) {
-            uint64_t expirations;
-            ssize_t n = read(loop->timer_fd, &expirations, sizeof expirations);
-            (void)n; // EAGAIN: moved ahead since
-            loop->armed_ms = 0;
-        } else if (!source->dead) {
+        if (!source->dead)
             r = source->on_fd(source, source->fd, events[i].events, source->userdata);
-        }
     }
     return r;
+}
+
+// How long nothing is due; at most timeout_ms. -1: for ever.
+static int64_t loop_spare_ns(const struct loop *loop, int timeout_ms)
+{
+    int64_t timeout_ns = timeout_ms < 0 ? -1 : (int64_t)timeout_ms * NS_PER_MS;
+
+    if (loop->queue != NULL)
+        return 0;
+    if (loop->heap_count == 0 || timeout_ns == 0)
+        return timeout_ns;
+    uint64_t at_ms = loop->heap[0]->at_ms, now_ns = clock_now_ns();
+    if (at_ms <= now_ns / NS_PER_MS)
+        return 0;
+    if (at_ms >= INT64_MAX / NS_PER_MS)
+        return timeout_ns;
+    int64_t left_ns = (int64_t)(at_ms * NS_PER_MS - now_ns);
+    return timeout_ns < 0 || left_ns < timeout_ns ? left_ns : timeout_ns;
+}
+
+static int loop_wait(struct loop *loop, struct epoll_event *events, int64_t spare_ns)
+{
+    struct timespec spare = {.tv_sec = spare_ns / NS_PER_S, .tv_nsec = spare_ns % NS_PER_S};
+
+    if (spare_ns > 0 && !loop->lacks_nanoseconds) {
+        long count = syscall(SYS_epoll_pwait2, loop->epoll_fd, events, BATCH_EVENTS, &spare, NULL, 0);
+        if (count >= 0 || errno != ENOSYS)
+            return (int)count;
+        loop->lacks_nanoseconds = true; // before Linux 5.11
+    }
+    int64_t spare_ms = spare_ns < 0 ? -1 : (spare_ns + NS_PER_MS - 1) / NS_PER_MS;
+    return epoll_wait(loop->epoll_fd, events, BATCH_EVENTS, spare_ms > INT_MAX ? INT_MAX : (int)spare_ms);
 }
 
 int loop_run_once(struct loop *loop, int timeout_ms)
 {
     struct epoll_event events[BATCH_EVENTS];
-    int count = epoll_wait(loop->epoll_fd, events, BATCH_EVENTS, loop->queue != NULL ? 0 : timeout_ms);
+    int count = loop_wait(loop, events, loop_spare_ns(loop, timeout_ms));
 
     if (count < 0 && errno != EINTR)
         return -errno;
     loop->depth++;
-    int r = loop_run_batch(loop, events, count);
+    int r = run_batch(events, count);
     if (r >= 0)
         r = loop_run_timers(loop);
     if (r >= 0)
         r = loop_run_deferred(loop);
     if (--loop->depth == 0)
         loop_empty_graveyard(loop);
-    int armed = loop_arm(loop, true);
-    return r < 0 ? r : armed;
+    return r;
 }
 
 int loop_run(struct loop *loop)
@@ -386,9 +385,4 @@ void loop_stop(struct loop *loop, int code)
 {
     loop->stopped = true;
     loop->stop_code = code;
-}
-
-int loop_fd(const struct loop *loop)
-{
-    return loop->epoll_fd;
 }

@@ -29,7 +29,7 @@ int loop_source_set_events(struct loop_source *source, uint32_t events);
 /* A timer, one-shot, not armed. */
 int loop_add_timer(struct loop *loop, loop_timer_fn fn, void *userdata, struct loop_source **ret_source);
 /* Arms for an absolute CLOCK_MONOTONIC time in ms (clock_now_ms()); 0 disarms. */
-int loop_timer_set(struct loop_source *source, uint64_t at_ms);
+void loop_timer_set(struct loop_source *source, uint64_t at_ms);
 
 /* Calls fn once, after the current batch of events, before the loop sleeps again. With ret_source NULL it is released
  * by itself after the call; otherwise whoever holds *ret_source removes it, before the call, in it or after it. */
@@ -43,8 +43,5 @@ int loop_run_once(struct loop *loop, int timeout_ms);
 /* Runs until loop_stop() or an error. Returns the error or the code given to loop_stop(). */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop, int code);
-
-/* The epoll fd, for nesting into another loop. */
-int loop_fd(const struct loop *loop);
 
 #endif
