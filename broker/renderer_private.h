@@ -19,9 +19,9 @@ struct renderer {
     char format[64];           // of the document; the renderer's word, escaped
     struct peer *peer;
     struct cell_host_fork_fds fork_fds; // until it is started
-    const struct crash_record *record; // shared, written by the renderer
-    uint64_t memory_limit_bytes;       // what is its own; frames come on top
-    uint64_t frame_bytes;              // the most it was ever given at once
+    const struct crash_record *record;  // shared, written by the renderer
+    uint64_t memory_limit_bytes;        // what is its own; frames come on top
+    uint64_t frame_bytes;               // the most it was ever given at once
     bool has_cgroup;
     struct layer_status layers[LAYERS];
     struct requests requests;
