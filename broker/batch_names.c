@@ -64,12 +64,12 @@ static void claim(struct batch *batch, struct batch_file *file)
 
 bool batch_names_claim(struct batch *batch, struct batch_file *file)
 {
-    bool has_rival;
+    bool has_names = batch->options.paint && !batch->options.to_stdout, has_rival = false;
     if (file->is_named)
         return true;
-    if (!batch->options.to_stdout && !is_its_turn(batch, file, &has_rival))
+    if (has_names && !is_its_turn(batch, file, &has_rival))
         return false;
-    if (!batch->options.to_stdout && has_rival) {
+    if (has_rival) {
         claim(batch, file);
         batch_wake(batch); /* whoever waits for it */
     }

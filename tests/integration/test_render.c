@@ -324,6 +324,18 @@ static void the_first_input_has_the_name_however_many_renderers_are_at_work(void
     expect(&result, 1, clash);
 }
 
+static void info_tells_of_several_inputs_in_their_order(void **state)
+{
+    (void)state;
+    struct process_result result;
+    RUN(&result, NULL, "bulkhead", "info", document_path("sample.pdf"), document_path("none"),
+        document_path("sample.html"), document_path("sample.pdf"));
+    const char *first = strstr(result.out, "sample.pdf\n"), *second = strstr(result.out, "sample.html\n");
+    assert_true(first && second && first < second);
+    assert_non_null(strstr(second, "sample.pdf\n"));
+    expect(&result, EXIT_CODE_SOME_FAILED, "none: no such file");
+}
+
 static void an_extension_promises_the_format(void **state)
 {
     struct process_result result;
@@ -421,6 +433,7 @@ int main(void)
         TEST(an_output_never_replaces_an_input),
         TEST(two_pages_never_go_to_the_same_file),
         TEST(the_first_input_has_the_name_however_many_renderers_are_at_work),
+        TEST(info_tells_of_several_inputs_in_their_order),
         TEST(an_extension_promises_the_format),
         TEST(missing_layers_are_one_line_and_silent_when_asked),
         TEST(bad_usage_points_to_the_help),
