@@ -44,7 +44,7 @@ void viewer_print_sandbox(FILE *out, const struct broker *broker)
     const struct layer_status *layers = broker_layers(broker, &count);
 
     for (size_t i = 0; i < count; i++) {
-        fprintf(out, "%s %-18s %s", viewer_layer_mark(&layers[i]), layer_name(layers[i].layer), layers[i].evidence);
+        fprintf(out, "%s %-25s %s", viewer_layer_mark(&layers[i]), layer_name(layers[i].layer), layers[i].evidence);
         if (layer_is_optional(layers[i].layer) && !layers[i].in_force)
             fputs(" (optional: resource-limits hold instead)", out);
         else if (layers[i].known && !layers[i].in_force)

@@ -102,7 +102,7 @@ static bool viewer_view_equal(const struct tab_view *a, const struct tab_view *b
 
 static void viewer_tab_measure(struct viewer_tab *tab)
 {
-    if (tab->measure_id || tab->page_width_pt < 0.5f || tab->measured_page == tab->place.page)
+    if (tab->measure_id || !tab_info(tab->tab) || tab->measured_page == tab->place.page)
         return;
     tab->measuring_page = tab->place.page;
     tab->measure_id = tab_measure(tab->tab, tab->place.page);
@@ -297,7 +297,8 @@ static void viewer_on_info(struct tab *tab, const struct tab_info *info, void *u
         own->place.page = 0;
     own->page_width_pt = info->page_width_pt;
     own->page_height_pt = info->page_height_pt;
-    own->measured_page = 0;
+    /* A first page that could not be measured is asked about, to hear why. */
+    own->measured_page = info->page_width_pt > 0 && info->page_height_pt > 0 ? 0 : UINT32_MAX;
     (void)tab;
     viewer_tab_sync(own);
 }

@@ -148,6 +148,16 @@ static void asks_for_the_password_of_an_encrypted_document(void **state)
     quit(&terminal, 0);
 }
 
+static void says_why_a_page_cannot_be_shown_at_all(void **state)
+{
+    struct pseudo_terminal terminal;
+
+    OPEN(&terminal, 80, 24, state, document_path("truncated.jpg"));
+    pseudo_terminal_expect(&terminal, "truncated.jpg: jpeg error: ");
+    pseudo_terminal_expect(&terminal, "╭");
+    quit(&terminal, 0);
+}
+
 static void says_that_a_document_may_be_incomplete(void **state)
 {
     struct pseudo_terminal terminal;
@@ -335,6 +345,7 @@ int main(void)
         scratch_test(does_not_misbehave_unless_it_was_allowed_to),
         scratch_test(goes_on_at_any_size),
         scratch_test(asks_for_the_password_of_an_encrypted_document),
+        scratch_test(says_why_a_page_cannot_be_shown_at_all),
         scratch_test(says_that_a_document_may_be_incomplete),
         scratch_test(opens_the_tabs_of_last_time_where_they_stood),
         scratch_test(saves_the_tabs_when_it_is_asked_to_end),
