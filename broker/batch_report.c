@@ -7,11 +7,14 @@
 
 #include "broker/audit.h"
 #include "broker/cli.h"
+#include "broker/cli_lines.h"
 #include "broker/cli_sandbox.h"
 #include "broker/json_name.h"
 #include "broker/symbolise.h"
 #include "common/log.h"
 #include "common/text.h"
+
+enum { NAME_BYTES = 512 };
 
 static const char *message_of(const struct batch_error *error)
 {
@@ -27,29 +30,41 @@ static void print_way_out(FILE *out, const struct batch_error *error)
     fputc('\n', out);
 }
 
-void batch_report_line(FILE *out, const struct batch_file *file)
+/* An empty name is one, too. */
+static void name_of(const struct batch_file *file, char out[NAME_BYTES])
 {
-    char name[512];
-    text_escape(name, sizeof(name), file->input, strlen(file->input));
+    text_escape(out, NAME_BYTES, *file->input ? file->input : "\"\"", *file->input ? strlen(file->input) : 2);
+}
+
+void batch_report_line(FILE *stream, const struct batch_file *file)
+{
+    struct cli_lines lines;
+    FILE *out = cli_lines_begin(&lines, stream);
+    char name[NAME_BYTES];
+    name_of(file, name);
     fprintf(out, "bulkhead: %s: %s", name, message_of(&file->error));
     if (file->page_count > 1)
         fprintf(out, "; %zu of %zu pages were written", file->pages_written, file->page_count);
     print_way_out(out, &file->error);
     for (size_t i = 0; i < file->end_count; i++)
         exit_advice_print(out, "bulkhead: ", &file->ends[i].advice);
+    cli_lines_end(&lines);
 }
 
-void batch_report_crash_line(FILE *out, const struct batch_file *file, const char *path, const char *why)
+void batch_report_crash_line(FILE *stream, const struct batch_file *file, const char *path, const char *why)
 {
-    char name[512] = "";
+    struct cli_lines lines;
+    FILE *out = cli_lines_begin(&lines, stream);
+    char name[NAME_BYTES] = "";
     if (file)
-        text_escape(name, sizeof(name), file->input, strlen(file->input));
+        name_of(file, name);
     fprintf(out, "bulkhead: %s%s", name, file ? ": " : "");
     if (path)
         fprintf(out, "crash report: %s\n", path);
     else
         fprintf(out, "warning: no crash report: %s (--crash-dir DIR says where, --no-crash-reports asks for none)\n",
                 why);
+    cli_lines_end(&lines);
 }
 
 void batch_report_crash_lines(FILE *out, const struct batch_file *file)
@@ -59,22 +74,28 @@ void batch_report_crash_lines(FILE *out, const struct batch_file *file)
             batch_report_crash_line(out, file, file->ends[i].report, NULL);
 }
 
-void batch_report_warning(FILE *out, const struct batch_file *file)
+void batch_report_warning(FILE *stream, const struct batch_file *file)
 {
     const struct document_warnings *warnings = file->document ? document_warnings(file->document) : NULL;
     const struct document_warning *first = warnings ? document_warnings_damage(warnings, 0) : NULL;
     if (!first || log_get_level() > LOG_WARNING)
         return;
-    char name[512], text[384];
-    text_escape(name, sizeof(name), file->input, strlen(file->input));
+    struct cli_lines lines;
+    FILE *out = cli_lines_begin(&lines, stream);
+    char name[NAME_BYTES], text[384];
+    name_of(file, name);
     document_warnings_format(text, sizeof(text), first, document_warnings_damage_total(warnings) - 1);
     fprintf(out, "bulkhead: warning: %s: may be incomplete: %s\n", name, text);
+    cli_lines_end(&lines);
 }
 
-void batch_report_start_error(FILE *out, const struct batch_error *error)
+void batch_report_start_error(FILE *stream, const struct batch_error *error)
 {
+    struct cli_lines lines;
+    FILE *out = cli_lines_begin(&lines, stream);
     fprintf(out, "bulkhead: %s", message_of(error));
     print_way_out(out, error);
+    cli_lines_end(&lines);
 }
 
 static json_t *error_json(const struct batch_error *error)

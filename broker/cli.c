@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "broker/cli_lines.h"
 #include "broker/exit_codes.h"
 #include "broker/output.h"
 #include "broker/policy_file.h"
@@ -171,12 +172,15 @@ int cli_bad_option(const char *command, char *const *argv, int option, const str
 
 int cli_usage_error(const char *command, const char *format, ...)
 {
+    struct cli_lines lines;
+    FILE *out = cli_lines_begin(&lines, stderr);
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "bulkhead: %s%s", command, *command ? ": " : "");
-    vfprintf(stderr, format, arguments);
-    fprintf(stderr, " (see bulkhead help%s%s)\n", *command ? " " : "", command);
+    fprintf(out, "bulkhead: %s%s", command, *command ? ": " : "");
+    vfprintf(out, format, arguments);
+    fprintf(out, " (see bulkhead help%s%s)\n", *command ? " " : "", command);
     va_end(arguments);
+    cli_lines_end(&lines);
     return EXIT_CODE_USAGE;
 }
 
@@ -260,12 +264,15 @@ bool cli_parse_pair(const char *text, double least, double most, double *ret_fir
 
 void cli_message(const char *format, ...)
 {
+    struct cli_lines lines;
+    FILE *out = cli_lines_begin(&lines, stderr);
     va_list arguments;
     va_start(arguments, format);
-    fputs("bulkhead: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    fputs("bulkhead: ", out);
+    vfprintf(out, format, arguments);
+    fputc('\n', out);
     va_end(arguments);
+    cli_lines_end(&lines);
 }
 
 const char *cli_error_text(int error, char *out, size_t out_bytes)
@@ -280,8 +287,7 @@ const char *cli_error_text(int error, char *out, size_t out_bytes)
 
 size_t cli_terminal_columns(void)
 {
-    struct winsize size;
-    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+    return cli_lines_columns(stdout);
 }
 
 int cli_finish_stdout(int code)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/cli_lines.h"
 #include "common/log.h"
 
 #define LAYER(name) BULKHEAD__LAYER_FACT__LAYER__##name
@@ -137,8 +138,9 @@ static bool is_wanted(const struct layer_status *status)
     return status->known && !layer_is_optional(status->layer);
 }
 
-void cli_sandbox_warn(const struct broker *broker, FILE *out)
+void cli_sandbox_warn(const struct broker *broker, FILE *stream)
 {
+    struct cli_lines lines;
     size_t count, missing = 0, wanted = 0;
     const struct layer_status *layers = broker_layers(broker, &count);
     for (size_t i = 0; i < count; i++) {
@@ -147,6 +149,7 @@ void cli_sandbox_warn(const struct broker *broker, FILE *out)
     }
     if (missing == 0 || log_get_level() > LOG_WARNING)
         return;
+    FILE *out = cli_lines_begin(&lines, stream);
     fprintf(out, "bulkhead: warning: %zu of %zu sandbox layers not in force:", missing, wanted);
     const char *separator = " ";
     for (size_t i = 0; i < count; i++) {
@@ -156,6 +159,7 @@ void cli_sandbox_warn(const struct broker *broker, FILE *out)
         separator = ", ";
     }
     fputs(log_get_level() > LOG_INFO ? " (why: --log info)\n" : "\n", out);
+    cli_lines_end(&lines);
     for (size_t i = 0; i < count; i++)
         if (is_wanted(&layers[i]) && !layers[i].in_force)
             log_missing(&layers[i], layers, count);

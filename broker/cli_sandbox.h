@@ -9,7 +9,7 @@
 
 /* One line on `out` for each layer that is missing and not optional: "bulkhead: warning: no user namespace (EPERM): …
  * [user-namespace]", the last being its name for --require. Nothing before the cell is known. */
-void cli_sandbox_warn(const struct broker *broker, FILE *out);
+void cli_sandbox_warn(const struct broker *broker, FILE *stream);
 
 /* {"known": true, "degraded": false, "engine": "MuPDF 1.21.1", "layers": [{"name", "in_force",
  * "optional", "error", "evidence"}…]};

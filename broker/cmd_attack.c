@@ -7,6 +7,7 @@
 #include "broker/attack_run.h"
 #include "broker/attack_table.h"
 #include "broker/cli.h"
+#include "broker/cli_lines.h"
 #include "broker/cli_sandbox.h"
 #include "broker/cmd.h"
 #include "broker/exit_codes.h"
@@ -124,7 +125,7 @@ static int parse(int argc, char **argv, struct attack_options *options)
     optind = 1;
     while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_lines_print_help(stdout, help);
             return cli_finish_stdout(EXIT_CODE_OK);
         }
         if (option == '?' || option == ':')

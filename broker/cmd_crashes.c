@@ -9,6 +9,7 @@
 
 #include "broker/batch_report.h"
 #include "broker/cli.h"
+#include "broker/cli_lines.h"
 #include "broker/cmd.h"
 #include "broker/cmd_crashes_private.h"
 #include "broker/exit_codes.h"
@@ -250,7 +251,7 @@ int cmd_crashes(int argc, char **argv)
     optind = 1;
     while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_lines_print_help(stdout, help);
             return cli_finish_stdout(EXIT_CODE_OK);
         }
         if (option == '?' || option == ':')

@@ -5,6 +5,7 @@
 #include "broker/batch_report.h"
 #include "broker/cli.h"
 #include "broker/cli_document.h"
+#include "broker/cli_lines.h"
 #include "broker/cli_sandbox.h"
 #include "broker/cmd.h"
 #include "common/clock.h"
@@ -144,7 +145,7 @@ static int parse(int argc, char **argv, struct info_options *options)
     optind = 1;
     while ((option = getopt_long(argc, argv, ":j:h", long_options, NULL)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_lines_print_help(stdout, help);
             return cli_finish_stdout(EXIT_CODE_OK);
         }
         if (option == '?' || option == ':')

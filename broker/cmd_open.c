@@ -6,6 +6,7 @@
 
 #include "broker/cli.h"
 #include "broker/cli_document.h"
+#include "broker/cli_lines.h"
 #include "broker/cli_sandbox.h"
 #include "broker/cmd.h"
 #include "broker/exit_codes.h"
@@ -233,7 +234,7 @@ static int open_parse(int argc, char **argv, struct open_run *run)
     while ((option = getopt_long(argc, argv, ":j:h", long_options, NULL)) != -1) {
         r = 0;
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_lines_print_help(stdout, help);
             return cli_finish_stdout(EXIT_CODE_OK);
         }
         if (option == '?' || option == ':')

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/cli_lines.h"
 #include "broker/cmd_render.h"
 #include "broker/exit_codes.h"
 #include "common/text.h"
@@ -175,7 +176,7 @@ static int parse_all(int argc, char **argv, struct render_options *options, stru
     *ret_exit_code = EXIT_CODE_USAGE;
     while ((option = getopt_long(argc, argv, ":o:p:r:w:f:j:qh", long_options, NULL)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_lines_print_help(stdout, help);
             *ret_exit_code = cli_finish_stdout(EXIT_CODE_OK);
             return 1;
         }

@@ -4,6 +4,7 @@
 
 #include "broker/batch_report.h"
 #include "broker/cli.h"
+#include "broker/cli_lines.h"
 #include "broker/cmd.h"
 #include "broker/exit_codes.h"
 #include "broker/policy_list.h"
@@ -247,7 +248,7 @@ static int parse(int argc, char **argv, struct sandbox_run *run)
     optind = 1;
     while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
         if (option == 'h') {
-            fputs(help, stdout);
+            cli_lines_print_help(stdout, help);
             return cli_finish_stdout(EXIT_CODE_OK);
         }
         if (option == '?' || option == ':')

@@ -365,6 +365,14 @@ static void missing_layers_are_one_line_and_silent_when_asked(void **state)
     process_result_free(&result);
 }
 
+static void even_an_empty_name_can_be_seen_in_the_message(void **state)
+{
+    (void)state;
+    struct process_result result;
+    RUN(&result, NULL, "bulkhead", "info", "");
+    expect(&result, EXIT_CODE_NOT_FOUND, "bulkhead: \"\": no such file");
+}
+
 static void bad_usage_points_to_the_help(void **state)
 {
     (void)state;
@@ -436,6 +444,7 @@ int main(void)
         TEST(info_tells_of_several_inputs_in_their_order),
         TEST(an_extension_promises_the_format),
         TEST(missing_layers_are_one_line_and_silent_when_asked),
+        TEST(even_an_empty_name_can_be_seen_in_the_message),
         TEST(bad_usage_points_to_the_help),
         TEST(a_page_gets_the_files_beside_it_and_nothing_else),
     };
