@@ -60,6 +60,8 @@ struct lab_entry {
     const char *family;  /* "pipes": entries of one family stand together */
     const char *summary; /* one line */
     const char *pitfall; /* one line: what the show provokes and then handles */
+    /* What the show takes after "--", as a usage line names it; NULL: nothing. */
+    const char *arguments;
     /* Columns of the table the source material fills: ms for 1,000,000 messages of 1 KB, ms for 1 GB; 0 = no claim. */
     double claimed_messages_ms, claimed_transfer_ms;
     const struct lab_transport *transport; /* NULL: nothing to send with */

@@ -18,6 +18,7 @@
 static const char usage[] =
     "usage: bulkhead-lab list [--json]\n"
     "       bulkhead-lab show [--json] [NAME...]    the story of a mechanism, its pitfall provoked and handled\n"
+    "       bulkhead-lab show pipeline -- COMMAND... ['|' COMMAND...]...\n"
     "       bulkhead-lab bench [OPTION...] [NAME...]\n"
     "\n"
     "  --json            for programs\n"
@@ -32,6 +33,8 @@ static const char usage[] =
 struct lab_options {
     bool json;
     const char *plot_path;
+    char **words; /* after "--", for the one show that takes them */
+    size_t word_count;
     struct lab_bench_options bench;
 };
 
@@ -112,6 +115,7 @@ static int run_shows(const struct lab_options *options, const char *directory, c
 
     if (lab_stage_create(stdout, options->json, directory, &stage) < 0)
         return EXIT_CODE_INTERNAL;
+    lab_stage_set_arguments(stage, options->words, options->word_count);
     for (size_t i = 0; i < count; i++) {
         if (entries[i] == NULL || entries[i]->show == NULL)
             continue;
@@ -148,6 +152,19 @@ static int run_bench(struct lab_options *options, const char *directory, const s
     return rc < 0 ? EXIT_CODE_OUTPUT_UNWRITABLE : EXIT_CODE_OK;
 }
 
+/* Whether what stands after "--" has somewhere to go. */
+static int check_words(const char *command, const struct lab_options *options, const struct lab_entry **entries,
+                       size_t count)
+{
+    if (options->words == NULL)
+        return EXIT_CODE_OK;
+    if (strcmp(command, "show") != 0 || count != 1 || entries[0]->arguments == NULL)
+        return bad_usage("only a show that takes them can have words after --, not", command);
+    if (options->word_count == 0)
+        return bad_usage("after -- there must be", entries[0]->arguments);
+    return EXIT_CODE_OK;
+}
+
 static int run(const char *command, struct lab_options *options, char **names, size_t name_count)
 {
     char directory[64];
@@ -157,6 +174,11 @@ static int run(const char *command, struct lab_options *options, char **names, s
 
     if (entries == NULL)
         return code;
+    code = check_words(command, options, entries, count);
+    if (code != EXIT_CODE_OK) {
+        free(entries);
+        return code;
+    }
     if (strcmp(command, "list") == 0)
         lab_list_print(stdout, options->json, entries, count);
     else if (lab_scratch_create(directory, sizeof(directory)) < 0) {
@@ -169,6 +191,17 @@ static int run(const char *command, struct lab_options *options, char **names, s
     }
     free(entries);
     return cli_finish_stdout(code);
+}
+
+/* getopt_long would mix what stands after "--" with the names before it. */
+static void cut_words(int *argc, char **argv, struct lab_options *options)
+{
+    for (int i = 1; i < *argc; i++)
+        if (strcmp(argv[i], "--") == 0) {
+            options->words = argv + i + 1;
+            options->word_count = (size_t)(*argc - i - 1);
+            *argc = i;
+        }
 }
 
 int main(int argc, char **argv)
@@ -185,6 +218,7 @@ int main(int argc, char **argv)
 
     setlocale(LC_CTYPE, "");
     signal(SIGPIPE, SIG_IGN);
+    cut_words(&argc, argv, &options);
     while ((option = getopt_long(argc, argv, "h", table, NULL)) != -1) {
         if (option == 'h') {
             fputs(usage, stdout);

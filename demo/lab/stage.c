@@ -22,6 +22,8 @@ struct lab_stage {
     json_t *stories; // NULL: for people
     json_t *story;   // of the entry being told; owned by stories
     unsigned failed; // claims of this story
+    char **words;    // arguments; borrowed
+    size_t word_count;
 };
 
 int lab_stage_create(FILE *out, bool json, const char *directory, struct lab_stage **ret_stage)
@@ -48,6 +50,18 @@ void lab_stage_destroy(struct lab_stage *stage)
 const char *lab_stage_directory(const struct lab_stage *stage)
 {
     return stage->directory;
+}
+
+void lab_stage_set_arguments(struct lab_stage *stage, char **words, size_t count)
+{
+    stage->words = words;
+    stage->word_count = count;
+}
+
+char **lab_stage_arguments(const struct lab_stage *stage, size_t *ret_count)
+{
+    *ret_count = stage->word_count;
+    return stage->words;
 }
 
 void lab_stage_begin(struct lab_stage *stage, const char *name, const char *summary, const char *pitfall)

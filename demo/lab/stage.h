@@ -7,6 +7,7 @@
 #define BULKHEAD_LAB_STAGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
@@ -18,6 +19,10 @@ int lab_stage_create(FILE *out, bool json, const char *directory, struct lab_sta
 void lab_stage_destroy(struct lab_stage *stage); /* takes NULL */
 
 const char *lab_stage_directory(const struct lab_stage *stage);
+/* What stood after "--" on the command line, for entries that say they take it. The words end with NULL and are
+ * borrowed; the show may write to them. */
+void lab_stage_set_arguments(struct lab_stage *stage, char **words, size_t count);
+char **lab_stage_arguments(const struct lab_stage *stage, size_t *ret_count);
 
 /* Begins the story of one entry. */
 void lab_stage_begin(struct lab_stage *stage, const char *name, const char *summary, const char *pitfall);

@@ -55,7 +55,7 @@ static void every_story_holds_and_leaves_nothing_behind(void **state)
     size_t i;
 
     (void)state;
-    assert_true(json_array_size(stories) >= 20);
+    assert_true(json_array_size(stories) >= 26);
     json_array_foreach(stories, i, story)
     {
         if (!json_is_true(json_object_get(story, "holds")))
@@ -117,6 +117,49 @@ static void every_transport_carries_what_it_is_given(void **state)
     free(svg);
 }
 
+/* The one story told; its steps of this kind that begin with `text`. */
+static size_t count_steps(const json_t *stories, const char *kind, const char *text)
+{
+    json_t *steps = json_object_get(json_array_get(stories, 0), "steps"), *step;
+    size_t i, count = 0;
+
+    json_array_foreach(steps, i, step)
+    {
+        const char *found = json_string_value(json_object_get(step, "text"));
+        count += found != NULL && strcmp(json_string_value(json_object_get(step, "kind")), kind) == 0 &&
+                 strncmp(found, text, strlen(text)) == 0;
+    }
+    return count;
+}
+
+static void a_pipeline_of_given_commands_runs_and_each_end_is_told(void **state)
+{
+    const char *argv[] = {"bulkhead-lab", "show",        "--json", "pipeline", "--", "echo",
+                          "ab,b,a",       "|",           "grep",   "a",        "|",  "sh",
+                          "-c",           "cat; exit 3", "|",      "wc",       "-l", NULL};
+    json_t *stories = run_json(argv, 0);
+
+    (void)state;
+    assert_int_equal(count_steps(stories, "quote", "1"), 1);
+    assert_int_equal(count_steps(stories, "say", "stage 1, echo ab,b,a: exit code 0"), 1);
+    assert_int_equal(count_steps(stories, "say", "stage 3, sh -c cat; exit 3: exit code 3"), 1);
+    assert_int_equal(count_steps(stories, "say", "stage 4, wc -l: exit code 0"), 1);
+    json_decref(stories);
+}
+
+static void a_command_that_is_not_there_fails_the_show_and_is_named(void **state)
+{
+    const char *argv[] = {"bulkhead-lab", "show", "--json", "pipeline",        "--",
+                          "echo",         "x",    "|",      "no-such-command", NULL};
+    const char *empty_stage[] = {"bulkhead-lab", "show", "--json", "pipeline", "--", "echo", "|", "|", "cat", NULL};
+    json_t *stories = run_json(argv, 1);
+
+    (void)state;
+    assert_int_equal(count_steps(stories, "say", "stage 2, no-such-command: could not be started: "), 1);
+    json_decref(stories);
+    json_decref(run_json(empty_stage, 1));
+}
+
 static void assert_refused(const char *const *argv, const char *words)
 {
     struct process_result result;
@@ -136,7 +179,14 @@ static void bad_usage_is_named(void **state)
     const char *bad_number[] = {"bulkhead-lab", "bench", "--rounds", "0", NULL};
     const char *bad_size[] = {"bulkhead-lab", "bench", "--transfer", "5", NULL};
 
+    const char *words_for_nobody[] = {"bulkhead-lab", "show", "pipe", "--", "ls", NULL};
+    const char *words_for_two[] = {"bulkhead-lab", "show", "pipe", "pipeline", "--", "ls", NULL};
+    const char *no_words[] = {"bulkhead-lab", "show", "pipeline", "--", NULL};
+
     (void)state;
+    assert_refused(words_for_nobody, "after --");
+    assert_refused(words_for_two, "after --");
+    assert_refused(no_words, "COMMAND");
     assert_refused(no_command, "usage");
     assert_refused(unknown_command, "\"measure\"");
     assert_refused(unknown_name, "\"pigeon\"");
@@ -167,6 +217,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_story_holds_and_leaves_nothing_behind),
+        cmocka_unit_test(a_pipeline_of_given_commands_runs_and_each_end_is_told),
+        cmocka_unit_test(a_command_that_is_not_there_fails_the_show_and_is_named),
         cmocka_unit_test_setup_teardown(every_transport_carries_what_it_is_given, scratch_make, scratch_remove),
         cmocka_unit_test(bad_usage_is_named),
         cmocka_unit_test(the_list_names_every_mechanism_once),
