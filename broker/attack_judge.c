@@ -87,6 +87,14 @@ static const char *layer_of_violation(enum violation violation)
 
 /* What is seen to have stopped it. An errno and a life that goes on look alike whoever is behind them, so there the row
  * is quoted; they are compared with what is expected anyway. */
+static const char *quoted_layer(const struct attack_trial *trial, const struct attack_result *result)
+{
+    const struct attack_expectation *otherwise = trial->otherwise;
+    bool is_other = result->outcome == otherwise->outcome &&
+                    (result->outcome != trial->expected->outcome || strcmp(result->detail, otherwise->detail) == 0);
+    return is_other ? otherwise->layer : trial->expected->layer;
+}
+
 static const char *layer_of(const struct attack_trial *trial, const struct attack_result *result)
 {
     switch (result->outcome) {
@@ -108,9 +116,12 @@ static const char *layer_of(const struct attack_trial *trial, const struct attac
     case ATTACK_HARMLESS:
     case ATTACK_QUARANTINED:
     case ATTACK_ORPHANED:
-        return trial->expected->layer;
+        return quoted_layer(trial, result);
+    case ATTACK_SUCCEEDED: /* what confines it, if it is foreseen that nothing stops it */
+        return trial->expected->outcome == ATTACK_SUCCEEDED || trial->otherwise->outcome == ATTACK_SUCCEEDED
+                   ? quoted_layer(trial, result)
+                   : "";
     case ATTACK_NO_OUTCOME:
-    case ATTACK_SUCCEEDED:
     case ATTACK_OUTCOME_COUNT:
         break;
     }
@@ -159,6 +170,9 @@ static bool is_as_expected(const struct attack_trial *trial, struct attack_resul
     case ATTACK_KILLED:
         return is_right_call(trial, result, expected->detail);
     case ATTACK_REFUSED:
+        if (expected->detail[0] == '\0')
+            return true;
+        /* fall through */
     case ATTACK_BAD_MESSAGE:
     case ATTACK_CRASHED:
         return strcmp(result->detail, expected->detail) == 0 || refuse(result, "not \"%s\"", expected->detail);
@@ -195,7 +209,7 @@ void attack_judge(const struct attack_trial *trial, struct attack_result *result
         observe_life(trial, result);
     result->layer = layer_of(trial, result);
     result->holds =
-        (is_as_expected(trial, result, &trial->row->otherwise) || is_as_expected(trial, result, trial->expected)) &&
+        (is_as_expected(trial, result, trial->otherwise) || is_as_expected(trial, result, trial->expected)) &&
         passes_check(trial, result);
     if (result->holds)
         result->why_not[0] = '\0';

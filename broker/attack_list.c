@@ -56,12 +56,23 @@ const struct attack_row *attack_list_find(const char *name)
     return NULL;
 }
 
-const struct attack_expectation *attack_list_expected(const struct attack_row *row, uint32_t without)
+/* Without the promise of no new privileges the kernel takes neither filter nor domain from an unprivileged process. */
+static uint32_t with_dependent(uint32_t without)
 {
-    for (size_t i = 0; i < ATTACK_UNLIKE && row->unlike[i].expected.outcome != ATTACK_NO_OUTCOME; i++)
-        if ((without & 1u << row->unlike[i].missing) != 0)
-            return &row->unlike[i].expected;
-    return &row->expected;
+    if ((without & 1u << BULKHEAD__LAYER_FACT__LAYER__NO_NEW_PRIVS) != 0)
+        without |= 1u << BULKHEAD__LAYER_FACT__LAYER__SECCOMP | 1u << BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_FILES |
+                   1u << BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_NETWORK |
+                   1u << BULKHEAD__LAYER_FACT__LAYER__LANDLOCK_SCOPES;
+    return without;
+}
+
+const struct attack_unlike *attack_list_unlike(const struct attack_row *row, uint32_t without)
+{
+    without = with_dependent(without);
+    for (const struct attack_unlike *unlike = attack_list_unlikes; unlike->name != NULL; unlike++)
+        if ((without & 1u << unlike->missing) != 0 && strcmp(unlike->name, row->name) == 0)
+            return unlike;
+    return NULL;
 }
 
 const char *attack_family_name(enum attack_family family)

@@ -1,7 +1,7 @@
 /* attack_list.h - what bulkhead-attacker can be asked to try, and what must come of it: constants, nothing else.
  *
  * The names are those of the tables in renderer/attack/ (tests/unit/test_attack_list.c compares the two). What is
- * expected holds for a complete cell; rows may say what else is to be expected where a layer is missing.
+ * expected holds for a complete cell; attack_list_unlike.c says what else is to be expected where a layer is missing.
  */
 #ifndef BULKHEAD_ATTACK_LIST_H
 #define BULKHEAD_ATTACK_LIST_H
@@ -53,10 +53,14 @@ struct attack_argument {
     uint64_t value;
 };
 
-/* Where a layer is left out. */
+/* What must come of it where a layer is left out: what the other layers, or the kernel by itself, make of it. */
 struct attack_unlike {
+    const char *name; /* of the attempt */
     Bulkhead__LayerFact__Layer missing;
-    struct attack_expectation expected; /* ATTACK_NO_OUTCOME: the list ends */
+    struct attack_expectation
+        expected; /* of REFUSED: detail "" = whatever errno; of SUCCEEDED: layer = what confines it */
+    struct attack_expectation otherwise; /* as good, on another kernel or at another time; ATTACK_NO_OUTCOME = none */
+    bool harms_neighbours;               /* they may end of it */
 };
 
 /* What else is looked at than the outcome. */
@@ -69,7 +73,7 @@ enum attack_check {
     ATTACK_CHECK_NO_CLAIM /* the record is thrown away */
 };
 
-enum { ATTACK_ARGUMENTS = 3, ATTACK_UNLIKE = 4 };
+enum { ATTACK_ARGUMENTS = 3 };
 
 struct attack_row {
     const char *name;
@@ -81,7 +85,6 @@ struct attack_row {
     enum attack_check check;
     bool is_mute;              /* says nothing after it described the document: it is asked for nothing more */
     const char *not_sanitized; /* why a sanitizer build cannot hold it; NULL = it can */
-    struct attack_unlike unlike[ATTACK_UNLIKE];
 };
 
 /* All rows, families together: system calls first. */
@@ -89,8 +92,9 @@ size_t attack_list_count(void);
 const struct attack_row *attack_list_row(size_t index);
 const struct attack_row *attack_list_find(const char *name); /* NULL if there is none */
 
-/* What must come of it where these layers are left out (LAYER_BIT); the first that says something decides. */
-const struct attack_expectation *attack_list_expected(const struct attack_row *row, uint32_t without);
+/* What must come of it where these layers are left out (LAYER_BIT), with the layers that cannot be had without them;
+ * NULL: the same as in a whole cell. */
+const struct attack_unlike *attack_list_unlike(const struct attack_row *row, uint32_t without);
 
 const char *attack_family_name(enum attack_family family);
 enum attack_family attack_family_find(const char *name);      /* ATTACK_FAMILY_COUNT if there is none */

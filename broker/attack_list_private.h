@@ -13,4 +13,7 @@
 
 extern const struct attack_row attack_list_calls[], attack_list_words[];
 
+/* attack_list_unlike.c: the first of an attempt that fits decides. */
+extern const struct attack_unlike attack_list_unlikes[];
+
 #endif

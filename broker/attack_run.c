@@ -81,17 +81,27 @@ static int turn(struct attack_run *run)
     return loop_run_once(broker_loop(run->broker), 50);
 }
 
-/* Until each has painted so many more; false after timeout_ms. */
+/* One without a renderer paints no more. */
+static bool is_gone(const struct tab *tab)
+{
+    enum tab_state state = tab_state(tab);
+    return state == TAB_SAD || state == TAB_QUARANTINED;
+}
+
+/* Until each has painted so many more; false after timeout_ms, or when one is gone. */
 static int await_neighbours(struct attack_run *run, uint64_t frames, uint64_t timeout_ms, bool *ret_all)
 {
     uint64_t deadline = clock_now_ms() + timeout_ms, wanted[NEIGHBOURS];
     for (size_t i = 0; i < NEIGHBOURS; i++)
         wanted[i] = tab_frames_received(run->neighbours[i].tab) + frames;
     for (;;) {
+        bool is_any_gone = false;
         *ret_all = true;
-        for (size_t i = 0; i < NEIGHBOURS; i++)
+        for (size_t i = 0; i < NEIGHBOURS; i++) {
             *ret_all &= tab_frames_received(run->neighbours[i].tab) >= wanted[i];
-        if (*ret_all || clock_now_ms() >= deadline)
+            is_any_gone |= is_gone(run->neighbours[i].tab);
+        }
+        if (*ret_all || is_any_gone || clock_now_ms() >= deadline)
             return 0;
         int r = turn(run);
         if (r < 0)
@@ -196,7 +206,7 @@ static int look_at_neighbours(struct attack_run *run, uint64_t lost_before, stru
             result->neighbour_frames = painted;
     }
     result->lost_frames = count_lost(run) - lost_before;
-    if (r == 0 && !result->neighbours_paint && result->holds) {
+    if (r == 0 && !result->neighbours_paint && result->holds && !result->may_harm) {
         result->holds = false;
         snprintf(result->why_not, sizeof result->why_not, "a neighbour stopped painting");
     }
@@ -205,7 +215,7 @@ static int look_at_neighbours(struct attack_run *run, uint64_t lost_before, stru
 
 static int try_it(struct attack_run *run, struct attack_result *result)
 {
-    struct attack_trial trial = {.row = result->row, .expected = result->expected};
+    struct attack_trial trial = {.row = result->row, .expected = result->expected, .otherwise = result->otherwise};
     if (result->row->expected.outcome == ATTACK_ORPHANED)
         return attack_apart_broker_killed(run->broker, &run->options, result);
     int r = attack_trial_run(run->broker, &trial);
@@ -217,20 +227,49 @@ static int try_it(struct attack_run *run, struct attack_result *result)
     return 0;
 }
 
+/* A neighbour that ended of an attempt is there again for the next. */
+static int revive_neighbours(struct attack_run *run)
+{
+    bool all = false, is_any = false;
+    int r = 0;
+    for (size_t i = 0; i < NEIGHBOURS && r == 0; i++) {
+        if (!is_gone(run->neighbours[i].tab))
+            continue;
+        is_any = true;
+        r = tab_reload(run->neighbours[i].tab, true);
+    }
+    if (r == 0 && is_any)
+        r = await_neighbours(run, 1, START_MS, &all);
+    return r;
+}
+
+static void expect(const struct attack_run *run, struct attack_result *result)
+{
+    const struct attack_row *row = result->row;
+    const struct attack_unlike *unlike =
+        run->options.judge_whole ? NULL : attack_list_unlike(row, run->broker_options.without);
+    result->expected = unlike != NULL ? &unlike->expected : &row->expected;
+    result->otherwise = unlike != NULL ? &unlike->otherwise : &row->otherwise;
+    result->may_harm = unlike != NULL && unlike->harms_neighbours;
+}
+
 int attack_run_try(struct attack_run *run, const struct attack_row *row, struct attack_result *ret_result)
 {
-    uint64_t start_ns = clock_now_ns(), lost_before = count_lost(run);
-    *ret_result = (struct attack_result){
-        .row = row, .expected = attack_list_expected(row, run->broker_options.without), .layer = ""};
+    uint64_t start_ns = clock_now_ns();
+    *ret_result = (struct attack_result){.row = row, .layer = ""};
+    expect(run, ret_result);
 #ifdef BULKHEAD_SANITIZED
     if (row->not_sanitized != NULL) {
         ret_result->is_skipped = ret_result->holds = ret_result->neighbours_paint = true;
         return 0;
     }
 #endif
+    int r = revive_neighbours(run);
+    uint64_t lost_before = count_lost(run);
     for (size_t i = 0; i < NEIGHBOURS; i++)
         run->neighbours[i].frames_before = tab_frames_received(run->neighbours[i].tab);
-    int r = try_it(run, ret_result);
+    if (r == 0)
+        r = try_it(run, ret_result);
     if (r == 0)
         r = look_at_neighbours(run, lost_before, ret_result);
     ret_result->elapsed_ms = (double)(clock_now_ns() - start_ns) / 1e6;

@@ -17,8 +17,9 @@ struct attack_run;
 
 struct attack_result {
     const struct attack_row *row;
-    const struct attack_expectation *expected; /* of the row, as the cell is */
-    bool is_skipped;                           /* this build cannot hold it: row->not_sanitized */
+    const struct attack_expectation *expected, *otherwise; /* as the cell is */
+    bool may_harm;   /* neighbours may end of it: a layer that protects them is missing */
+    bool is_skipped; /* this build cannot hold it: row->not_sanitized */
     enum attack_outcome outcome;
     char detail[160];  /* what tells it apart: "EACCES", "socket(0x2, …)", "wrong state"; escaped */
     char summary[256]; /* of the renderer's end; "" if it lived; escaped */
@@ -33,6 +34,7 @@ struct attack_result {
 struct attack_run_options {
     const struct broker_options *broker; /* require, without, trace_path, policy_path, memory_limit_bytes */
     const char *attacker_path;           /* NULL: bulkhead-attacker where bulkhead-renderer would be */
+    bool judge_whole;                    /* whatever is left out, expect what a whole cell must give */
 };
 
 /* Starts the broker and its neighbours and waits until those paint. 0, -ENOENT (no attacker), -EPERM (a layer that was

@@ -9,7 +9,7 @@ enum { ATTACK_EDGE_PX = 16, ATTACK_DEADLINE_MS = 15000 };
 
 struct attack_trial {
     const struct attack_row *row;
-    const struct attack_expectation *expected; /* of the row, as the cell is */
+    const struct attack_expectation *expected, *otherwise; /* as the cell is */
     struct tab *tab;
     bool has_info, has_failed, has_ended;
     unsigned frames, ends;

@@ -121,7 +121,7 @@ static bool is_over(const struct attack_trial *trial)
 static int await_aftermath(struct broker *broker, struct attack_trial *trial)
 {
     enum attack_outcome expected = trial->expected->outcome;
-    bool may_live = expected == ATTACK_REFUSED || expected == ATTACK_HARMLESS;
+    bool may_live = expected == ATTACK_REFUSED || expected == ATTACK_HARMLESS || expected == ATTACK_SUCCEEDED;
     uint64_t deadline = clock_now_ms() + (may_live ? AFTERMATH_MS : END_AFTER_FRAME_MS);
     int r = 0;
     while (r == 0 && !trial->has_ended && clock_now_ms() < deadline)

@@ -256,6 +256,13 @@ static int read_source(int directory, const struct source *source, struct observ
     return rc;
 }
 
+/* A /proc of another pid namespace than ours numbers other processes; its "self" does not name us by our number. */
+static bool is_proc_ours(void)
+{
+    char self[16] = "";
+    return readlink("/proc/self", self, sizeof self - 1) > 0 && atoi(self) == getpid();
+}
+
 int observe_process(pid_t pid, struct observation *ret_observation)
 {
     char path[32] = "/proc/self";
@@ -263,6 +270,11 @@ int observe_process(pid_t pid, struct observation *ret_observation)
     ret_observation->pid = pid != 0 ? pid : getpid();
     if (pid != 0)
         snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    if (pid != 0 && !is_proc_ours()) {
+        for (size_t i = 0; i < OBSERVE_SOURCES; i++)
+            ret_observation->errors[i] = EXDEV;
+        return 0;
+    }
     _fd_cleanup_ int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return errno == ENOENT ? -ESRCH : -errno;

@@ -66,7 +66,8 @@ struct observation {
     struct observe_maps maps;
 };
 
-/* Reads all it may. pid 0: this process itself. 0, or -ESRCH when there is no such process (any more). */
+/* Reads all it may; nothing (EXDEV) where /proc is of another pid namespace. pid 0: this process itself. 0, or -ESRCH
+ * when there is no such process (any more). */
 int observe_process(pid_t pid, struct observation *ret_observation);
 
 /* "/proc/PID/ns", for messages about what could not be read. */

@@ -27,8 +27,11 @@ bool judge_was_read(const struct judge_subject *subject, enum observe_source sou
     if (error == 0)
         return true;
     const char *name = strerrorname_np(error);
-    judge_say(judgement, VERDICT_CANNOT_TELL, "/proc/%d/%s: %s", (int)subject->process->pid,
-              observe_source_name(source), name != NULL ? name : "unknown error");
+    if (error == EXDEV)
+        judge_say(judgement, VERDICT_CANNOT_TELL, "/proc is of another pid namespace");
+    else
+        judge_say(judgement, VERDICT_CANNOT_TELL, "/proc/%d/%s: %s", (int)subject->process->pid,
+                  observe_source_name(source), name != NULL ? name : "unknown error");
     judgement->error = error;
     return false;
 }

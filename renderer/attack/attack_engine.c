@@ -88,13 +88,25 @@ static void attack_engine_strike(struct attacker *self, enum attack_moment momen
         attacker_sleep();
 }
 
+/* Another renderer's number, if there is one: 1 is the init, 2 was the zygote's rehearsal, 3 is the first renderer. */
+static pid_t attack_engine_sibling(void)
+{
+    enum { FIRST_RENDERER = 3 };
+
+    return getpid() == FIRST_RENDERER ? FIRST_RENDERER + 1 : FIRST_RENDERER;
+}
+
 static void attack_engine_call(struct attacker *self)
 {
     const struct attack_call *call = attack_engine_find_call(self->attack);
 
     if (call == NULL)
         return;
-    const uintptr_t *a = call->arguments;
+    uintptr_t a[6];
+    memcpy(a, call->arguments, sizeof(a));
+    for (size_t i = 0; i < sizeof(call->sibling) / sizeof(call->sibling[0]); i++)
+        if (call->sibling[i] != 0)
+            a[call->sibling[i] - 1] = (uintptr_t)attack_engine_sibling();
     long result = syscall(call->number, a[0], a[1], a[2], a[3], a[4], a[5]);
     attacker_note(self, result, errno);
 }

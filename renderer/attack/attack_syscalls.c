@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/io_uring.h>
@@ -33,10 +34,14 @@
 #define SYS_landlock_create_ruleset 444
 #endif
 
-enum { SIBLING = 2, BROKER = 1, ATTACK_PAGE = 4096, X32_BIT = 0x40000000, NO_SUCH_CALL = 9999, KEYCTL_SESSION = 0 };
+/* Process 1 is the cell's init; it stands where the broker would. SIBLING is filled in when the call is made. */
+enum { SIBLING = 0, BROKER = 1, ATTACK_PAGE = 4096, X32_BIT = 0x40000000, NO_SUCH_CALL = 9999, KEYCTL_SESSION = 0 };
+
+#define SESSION_KEYRING ((uintptr_t)-3)
+#define NO_KEY          ((uintptr_t)-1)
 
 static char *const no_strings[] = {NULL};
-static char scratch[ATTACK_PAGE];
+static char scratch[ATTACK_PAGE] __attribute__((aligned(ATTACK_PAGE)));
 static const struct iovec scratch_iov = {scratch, sizeof scratch};
 static const struct sockaddr_un abstract_socket = {AF_UNIX, "\0/tmp/.X11-unix/X0"};
 static struct io_uring_params uring;
@@ -47,6 +52,10 @@ static const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 static struct sock_filter allow_all[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
 static const struct sock_fprog any_filter = {.len = 1, .filter = allow_all};
 static const struct sigaction ignore = {.sa_handler = SIG_IGN};
+static const struct __user_cap_header_struct own_capabilities = {.version = _LINUX_CAPABILITY_VERSION_3};
+static const struct __user_cap_data_struct all_capabilities[2] = {{~0u, ~0u, ~0u}, {~0u, ~0u, ~0u}};
+static const struct sched_param highest = {.sched_priority = 99};
+static const siginfo_t forged_words = {.si_signo = SIGKILL, .si_code = SI_QUEUE};
 static const uint64_t clone3_arguments[11] = {[4] = SIGCHLD};
 static const char memfd_name[] = "x";
 static long sysctl_scratch[16];
@@ -95,26 +104,26 @@ const struct attack_call attack_calls[] = {
     {"clone3", SYS_clone3, {P(clone3_arguments), sizeof clone3_arguments}},
     {"unshare", SYS_unshare, {CLONE_NEWUSER | CLONE_NEWNS}},
     {"setns", SYS_setns, {ZYGOTE_CHANNEL_FD, CLONE_NEWNET}},
-    {"ptrace-sibling", SYS_ptrace, {PTRACE_ATTACH, SIBLING, 0, 0}},
+    {"ptrace-sibling", SYS_ptrace, {PTRACE_ATTACH, SIBLING, 0, 0}, .sibling = {2}},
     {"ptrace-traceme", SYS_ptrace, {PTRACE_TRACEME, 0, 0, 0}},
-    {"vm-readv", SYS_process_vm_readv, {SIBLING, P(&scratch_iov), 1, P(&scratch_iov), 1, 0}},
-    {"vm-writev", SYS_process_vm_writev, {SIBLING, P(&scratch_iov), 1, P(&scratch_iov), 1, 0}},
+    {"vm-readv", SYS_process_vm_readv, {SIBLING, P(&scratch_iov), 1, P(&scratch_iov), 1, 0}, .sibling = {1}},
+    {"vm-writev", SYS_process_vm_writev, {SIBLING, P(&scratch_iov), 1, P(&scratch_iov), 1, 0}, .sibling = {1}},
     {"kill-broker", SYS_kill, {BROKER, SIGKILL}},
     {"kill-all", SYS_kill, {(uintptr_t)-1, SIGKILL}},
-    {"tgkill-sibling", SYS_tgkill, {SIBLING, SIBLING, SIGKILL}},
-    {"sigqueue-sibling", SYS_rt_sigqueueinfo, {SIBLING, SIGKILL, P(scratch)}},
-    {"pidfd-open", SYS_pidfd_open, {SIBLING, 0}},
+    {"tgkill-sibling", SYS_tgkill, {SIBLING, SIBLING, SIGKILL}, .sibling = {1, 2}},
+    {"sigqueue-sibling", SYS_rt_sigqueueinfo, {SIBLING, SIGKILL, P(&forged_words)}, .sibling = {1}},
+    {"pidfd-open", SYS_pidfd_open, {SIBLING, 0}, .sibling = {1}},
     {"pidfd-getfd", SYS_pidfd_getfd, {ZYGOTE_CHANNEL_FD, 0, 0}},
     {"pidfd-send-signal", SYS_pidfd_send_signal, {ZYGOTE_CHANNEL_FD, SIGKILL, 0, 0}},
-    {"kcmp", SYS_kcmp, {SIBLING, BROKER, 0, 0, 0}},
+    {"kcmp", SYS_kcmp, {SIBLING, BROKER, 0, 0, 0}, .sibling = {1}},
     {"setpriority", SYS_setpriority, {PRIO_PROCESS, 0, (uintptr_t)-20}},
-    {"sched-setscheduler", SYS_sched_setscheduler, {0, SCHED_FIFO, P(scratch)}},
+    {"sched-setscheduler", SYS_sched_setscheduler, {0, SCHED_FIFO, P(&highest)}},
     {"prlimit-raise", SYS_prlimit64, {0, RLIMIT_DATA, P(&unlimited), 0}},
     {"setrlimit", SYS_setrlimit, {RLIMIT_DATA, P(&unlimited)}},
     /* privileges */
     {"setuid-root", SYS_setuid, {0}},
     {"setresuid", SYS_setresuid, {0, 0, 0}},
-    {"capset", SYS_capset, {P(scratch), P(scratch)}},
+    {"capset", SYS_capset, {P(&own_capabilities), P(all_capabilities)}},
     {"mount", SYS_mount, {P("none"), P("/"), P("tmpfs"), 0, 0}},
     {"umount", SYS_umount2, {P("/"), MNT_DETACH}},
     {"pivot-root", SYS_pivot_root, {P("."), P(".")}},
@@ -144,7 +153,7 @@ const struct attack_call attack_calls[] = {
     {"userfaultfd", SYS_userfaultfd, {0}},
     {"bpf", SYS_bpf, {BPF_MAP_CREATE, P(&bpf_map), sizeof bpf_map}},
     {"perf-event-open", SYS_perf_event_open, {P(&perf), 0, (uintptr_t)-1, (uintptr_t)-1, 0}},
-    {"keyctl", SYS_keyctl, {KEYCTL_SESSION, 0, 1}},
+    {"keyctl", SYS_keyctl, {KEYCTL_SESSION, SESSION_KEYRING, 1}},
     {"add-key", SYS_add_key, {P("user"), P("x"), P("x"), 1, (uintptr_t)-2}},
     {"shmget", SYS_shmget, {0, ATTACK_PAGE, 01600}},
     {"msgget", SYS_msgget, {0, 01600}},
@@ -157,11 +166,11 @@ const struct attack_call attack_calls[] = {
     /* memory */
     {"mmap-exec", SYS_mmap, {0, ATTACK_PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0}},
     {"mprotect-exec", SYS_mprotect, {P(scratch), ATTACK_PAGE, PROT_READ | PROT_EXEC}},
-    {"pkey-mprotect", SYS_pkey_mprotect, {P(scratch), ATTACK_PAGE, PROT_EXEC, 0}},
+    {"pkey-mprotect", SYS_pkey_mprotect, {P(scratch), ATTACK_PAGE, PROT_EXEC, NO_KEY}},
     {"mremap", SYS_mremap, {P(scratch), ATTACK_PAGE, 1 << 30, MREMAP_MAYMOVE}},
     {"madvise-remove", SYS_madvise, {P(scratch), ATTACK_PAGE, MADV_REMOVE}},
     {"mlockall", SYS_mlockall, {MCL_CURRENT | MCL_FUTURE}},
-    {"move-pages", SYS_move_pages, {SIBLING, 0, 0, 0, 0, 0}},
+    {"move-pages", SYS_move_pages, {SIBLING, 0, 0, 0, 0, 0}, .sibling = {1}},
     {"no-such-call", NO_SUCH_CALL, {1, 2, 3}},
     {"x32-call", X32_BIT | SYS_getpid, {0}},
     {0},

@@ -55,6 +55,7 @@ struct attack_call {
     const char *name;
     long number;
     uintptr_t arguments[6];
+    unsigned sibling[2]; /* positions, from 1, of arguments that are to name another renderer; 0 = no more */
 };
 
 /* Each ends with a NULL name. The last three make sense in a cell only. */

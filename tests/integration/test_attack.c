@@ -84,7 +84,7 @@ static void without_its_filter_a_cell_is_said_not_to_hold(void **state)
 {
     struct process_result result;
     (void)state;
-    ATTACK(&result, "--json", "--without", "seccomp", "uname", "null-write");
+    ATTACK(&result, "--json", "--judge-whole", "--without", "seccomp", "uname", "null-write");
     assert_int_equal(result.exit_code, EXIT_CODE_NOT_HELD);
     json_t *object = parse(&result), *rows = json_object_get(object, "attempts");
     assert_int_equal(json_array_size(rows), 2);

@@ -23,7 +23,7 @@ static struct attack_trial trial_of(const char *name)
 {
     const struct attack_row *row = attack_list_find(name);
     assert_non_null(row);
-    return (struct attack_trial){.row = row, .expected = &row->expected};
+    return (struct attack_trial){.row = row, .expected = &row->expected, .otherwise = &row->otherwise};
 }
 
 static struct attack_result judged(const struct attack_trial *trial)

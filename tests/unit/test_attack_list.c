@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "broker/attack_list.h"
+#include "broker/attack_list_private.h"
 #include "renderer/attack/attacker.h"
 
 enum { ATTEMPTS_PROMISED = 60 };
@@ -81,6 +81,46 @@ static void every_row_explains_itself(void **state)
     }
 }
 
+static void what_is_unlike_is_of_an_attempt_and_says_what_is_left(void **state)
+{
+    (void)state;
+    for (const struct attack_unlike *unlike = attack_list_unlikes; unlike->name != NULL; unlike++) {
+        const struct attack_row *row = attack_list_find(unlike->name);
+        expect_listed(unlike->name);
+        assert_true(strlen(unlike->expected.layer) > 3);
+        assert_int_not_equal(unlike->expected.outcome, ATTACK_NO_OUTCOME);
+        if (unlike->expected.outcome == row->expected.outcome &&
+            strcmp(unlike->expected.detail, row->expected.detail) == 0 &&
+            strcmp(unlike->expected.layer, row->expected.layer) == 0)
+            fail_msg("%s: unlike in nothing", unlike->name);
+        /* The first that fits decides: a second one for the same layer would never be read. */
+        for (const struct attack_unlike *other = attack_list_unlikes; other != unlike; other++)
+            assert_false(other->missing == unlike->missing && strcmp(other->name, unlike->name) == 0);
+    }
+}
+
+static void a_layer_takes_those_with_it_that_need_it(void **state)
+{
+    const struct attack_row *uname = attack_list_find("uname");
+    (void)state;
+    assert_null(attack_list_unlike(uname, 0));
+    assert_null(attack_list_unlike(uname, 1u << BULKHEAD__LAYER_FACT__LAYER__NET_NAMESPACE));
+    assert_non_null(attack_list_unlike(uname, 1u << BULKHEAD__LAYER_FACT__LAYER__SECCOMP));
+    assert_non_null(attack_list_unlike(uname, 1u << BULKHEAD__LAYER_FACT__LAYER__NO_NEW_PRIVS));
+}
+
+/* Whatever the policy says no to must be foreseen where there is no policy. */
+static void every_call_the_filter_stops_is_foreseen_without_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < attack_list_count(); i++) {
+        const struct attack_row *row = attack_list_row(i);
+        if (row->expected.outcome == ATTACK_KILLED &&
+            attack_list_unlike(row, 1u << BULKHEAD__LAYER_FACT__LAYER__SECCOMP) == NULL)
+            fail_msg("%s: not foreseen without seccomp", row->name);
+    }
+}
+
 static void families_and_outcomes_have_names_of_their_own(void **state)
 {
     (void)state;
@@ -99,6 +139,9 @@ int main(void)
         cmocka_unit_test(every_attempt_that_can_be_made_is_listed),
         cmocka_unit_test(what_is_expected_of_arguments_is_what_is_passed),
         cmocka_unit_test(every_row_explains_itself),
+        cmocka_unit_test(what_is_unlike_is_of_an_attempt_and_says_what_is_left),
+        cmocka_unit_test(a_layer_takes_those_with_it_that_need_it),
+        cmocka_unit_test(every_call_the_filter_stops_is_foreseen_without_it),
         cmocka_unit_test(families_and_outcomes_have_names_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,12 @@
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -175,6 +178,31 @@ static void a_process_without_a_cell_is_found_to_have_none(void **state)
     }
 }
 
+/* In a pid namespace whose /proc was not mounted anew, number 1 is not who it seems. */
+static void a_proc_of_another_pid_namespace_is_not_believed(void **state)
+{
+    static struct observation process;
+    int status = -1;
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        if (unshare(geteuid() == 0 ? CLONE_NEWPID : CLONE_NEWUSER | CLONE_NEWPID) < 0)
+            _exit(77);
+        pid_t inside = fork();
+        if (inside == 0)
+            _exit(observe_process(getpid(), &process) == 0 && process.errors[OBSERVE_STATUS] == EXDEV ? 0 : 1);
+        waitpid(inside, &status, 0);
+        _exit(WEXITSTATUS(status));
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WEXITSTATUS(status) == 77) {
+        print_message("skipped: no pid namespace is to be had here\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
 static void what_may_not_be_read_keeps_its_errno(void **state)
 {
     static struct observation own, process;
@@ -202,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_zygote_is_judged_by_the_pid_namespace_of_its_children),
         cmocka_unit_test(outside_and_inside_that_disagree_are_neither_believed),
         cmocka_unit_test(a_process_without_a_cell_is_found_to_have_none),
+        cmocka_unit_test(a_proc_of_another_pid_namespace_is_not_believed),
         cmocka_unit_test(what_may_not_be_read_keeps_its_errno),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
