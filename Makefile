@@ -99,6 +99,7 @@ UNIT := $(UNIT_C:tests/%.c=$(B)/tests/%)
 INTEGRATION := $(INTEGRATION_C:tests/%.c=$(B)/tests/%)
 BENCH := $(BENCH_C:tests/%.c=$(B)/tests/%)
 HOSTILE := $(B)/tests/hostile-renderer
+ALONE := $(B)/tests/attack-alone
 FUZZERS := $(FUZZ_C:tests/%.c=$(B)/tests/%)
 REPLAYS := $(FUZZ_C:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
 
@@ -127,7 +128,7 @@ check: ## run the tests that are built; TESTS="test_codec ..." for some of them
 	@tests/support/run-tests $(B) unit fuzz integration integration-as-nobody
 
 .PHONY: benches
-benches: all $(BENCH) ## build the benchmarks
+benches: all $(BENCH) $(ALONE) $(HOSTILE) ## build the benchmarks
 bench: ## build and run the benchmarks: medians, and ratios against peers measured in the same run
 	@.ci/install-packages test
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
@@ -284,6 +285,10 @@ $(B)/tests/unit/test_crash_store: private LDFLAGS_ALL += -Wl,--wrap=renameat2
 
 # Plays zygote and renderers without a cell, for tests that attack the broker from below.
 $(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
+	$(call link,$^ $(LIBS_COMMON))
+
+# The system calls of the attack console by a plain program, for other people's sandboxes.
+$(ALONE): $(B)/tests/support/attack_alone_main.o $(LIB_ATTACK) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_COMMON))
 
 # The broker's inbound path is fuzzed in one process: a cell without a zygote, and errands that nobody runs,

@@ -1,9 +1,9 @@
 /* hostile.h - a renderer that is somebody else's by now: it speaks the real protocol, without a cell, and misbehaves as
  * the document asks ("about:NAME", or the first word of a file).
  *
- * hostile.c is the honest part: it greets, answers, paints. hostile_life.c and
- * hostile_warnings.c hold one function per misbehaviour, beside those in renderer/attack/. Every process of it ends by
- * itself after HOSTILE_LIFE_S, whatever the broker does.
+ * hostile.c is the honest part: it greets, answers, paints. hostile_life.c, hostile_warnings.c and hostile_mutant.c
+ * hold one function per misbehaviour, beside those in renderer/attack/. Every process of it ends by itself after
+ * HOSTILE_LIFE_S, whatever the broker does.
  */
 #ifndef BULKHEAD_TESTS_HOSTILE_H
 #define BULKHEAD_TESTS_HOSTILE_H
@@ -14,7 +14,7 @@
 #include "renderer/attack/attacker.h"
 
 enum {
-    HOSTILE_LIFE_S = 60,
+    HOSTILE_LIFE_S = 120,
 };
 
 /* What the zygote itself does wrong; travels in the high byte of --without, which the cell has no layer for. */
@@ -55,7 +55,7 @@ enum hostile_zygote {
 enum { HOSTILE_ZYGOTE_SHIFT = 24 };
 
 /* Ends with a NULL name. Beside those in renderer/attack/. */
-extern const struct attack hostile_life_attacks[], hostile_warnings_attacks[];
+extern const struct attack hostile_life_attacks[], hostile_warnings_attacks[], hostile_mutant_attacks[];
 
 /* Takes fd. */
 void hostile_init(struct attacker *self, int fd);
