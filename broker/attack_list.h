@@ -61,6 +61,7 @@ struct attack_unlike {
         expected; /* of REFUSED: detail "" = whatever errno; of SUCCEEDED: layer = what confines it */
     struct attack_expectation otherwise; /* as good, on another kernel or at another time; ATTACK_NO_OUTCOME = none */
     bool harms_neighbours;               /* they may end of it */
+    const char *not_sanitized;           /* as in a row */
 };
 
 /* What else is looked at than the outcome. */

@@ -75,7 +75,7 @@ const struct attack_unlike attack_list_unlikes[] = {
     UNLIKE("setpriority", SECCOMP, REFUSED, "EACCES", "rlimit"),
     UNLIKE("sched-setscheduler", SECCOMP, REFUSED, "EPERM", "rlimit"),
     UNLIKE("prlimit-raise", SECCOMP, REFUSED, "EPERM", "rlimit"),
-    UNLIKE("setrlimit", SECCOMP, REFUSED, "EPERM", "rlimit"),
+    UNLIKE("setrlimit", SECCOMP, REFUSED, "EPERM", "rlimit", .not_sanitized = "memory is not limited"),
 
     /* No capability, and in its user namespace no other id. */
     UNLIKE("setuid-root", SECCOMP, REFUSED, "EINVAL", "user namespace"),
@@ -133,7 +133,7 @@ const struct attack_unlike attack_list_unlikes[] = {
     UNLIKE("mmap-exec", SECCOMP, REFUSED, "EACCES", "MDWE"),
     UNLIKE("mprotect-exec", SECCOMP, REFUSED, "EACCES", "MDWE"),
     UNLIKE("pkey-mprotect", SECCOMP, REFUSED, "EACCES", "MDWE"),
-    UNLIKE("mremap", SECCOMP, REFUSED, "ENOMEM", "rlimit"),
+    UNLIKE("mremap", SECCOMP, REFUSED, "ENOMEM", "rlimit", .not_sanitized = "memory is not limited"),
     UNLIKE("madvise-remove", SECCOMP, REFUSED, "EINVAL", "kernel"), /* only what is shared has anything to remove */
     UNLIKE("mlockall", SECCOMP, REFUSED, "EPERM", "rlimit"),
     UNLIKE("mprotect-beyond-limit", SECCOMP, REFUSED, "ENOMEM", "rlimit"),

@@ -251,6 +251,9 @@ static void expect(const struct attack_run *run, struct attack_result *result)
     result->expected = unlike != NULL ? &unlike->expected : &row->expected;
     result->otherwise = unlike != NULL ? &unlike->otherwise : &row->otherwise;
     result->may_harm = unlike != NULL && unlike->harms_neighbours;
+#ifdef BULKHEAD_SANITIZED
+    result->skipped = row->not_sanitized != NULL || unlike == NULL ? row->not_sanitized : unlike->not_sanitized;
+#endif
 }
 
 int attack_run_try(struct attack_run *run, const struct attack_row *row, struct attack_result *ret_result)
@@ -258,12 +261,10 @@ int attack_run_try(struct attack_run *run, const struct attack_row *row, struct 
     uint64_t start_ns = clock_now_ns();
     *ret_result = (struct attack_result){.row = row, .layer = ""};
     expect(run, ret_result);
-#ifdef BULKHEAD_SANITIZED
-    if (row->not_sanitized != NULL) {
-        ret_result->is_skipped = ret_result->holds = ret_result->neighbours_paint = true;
+    if (ret_result->skipped != NULL) {
+        ret_result->holds = ret_result->neighbours_paint = true;
         return 0;
     }
-#endif
     int r = revive_neighbours(run);
     uint64_t lost_before = count_lost(run);
     for (size_t i = 0; i < NEIGHBOURS; i++)

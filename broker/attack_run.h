@@ -18,8 +18,8 @@ struct attack_run;
 struct attack_result {
     const struct attack_row *row;
     const struct attack_expectation *expected, *otherwise; /* as the cell is */
-    bool may_harm;   /* neighbours may end of it: a layer that protects them is missing */
-    bool is_skipped; /* this build cannot hold it: row->not_sanitized */
+    bool may_harm;       /* neighbours may end of it: a layer that protects them is missing */
+    const char *skipped; /* why this build cannot hold it; NULL: it was tried */
     enum attack_outcome outcome;
     char detail[160];  /* what tells it apart: "EACCES", "socket(0x2, …)", "wrong state"; escaped */
     char summary[256]; /* of the renderer's end; "" if it lived; escaped */

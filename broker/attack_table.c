@@ -69,9 +69,9 @@ static void print_heading(struct attack_table *table, const struct attack_row *r
 
 void attack_table_count(struct attack_table *table, const struct attack_result *result)
 {
-    table->skipped += result->is_skipped;
-    table->tried += !result->is_skipped;
-    table->held += !result->is_skipped && result->holds;
+    table->skipped += result->skipped != NULL;
+    table->tried += result->skipped == NULL;
+    table->held += result->skipped == NULL && result->holds;
     table->neighbour_frames += result->neighbour_frames;
     table->lost_frames += result->lost_frames;
 }
@@ -88,8 +88,8 @@ void attack_table_add(struct attack_table *table, const struct attack_result *re
     const struct attack_row *row = result->row;
     print_heading(table, row);
     attack_table_count(table, result);
-    if (result->is_skipped) {
-        fprintf(out, "- %-*s   not in a sanitizer build: %s\n", NAME - 1, row->name, row->not_sanitized);
+    if (result->skipped != NULL) {
+        fprintf(out, "- %-*s   not in a sanitizer build: %s\n", NAME - 1, row->name, result->skipped);
         return;
     }
     fprintf(out, "%s ", result->holds ? "✓" : "✗");
@@ -152,8 +152,8 @@ json_t *attack_table_result_json(const struct attack_result *result)
     json_t *object = row_json(result->row, result->expected);
     if (object == NULL)
         return NULL;
-    if (result->is_skipped) {
-        json_object_set_new(object, "skipped", json_string(result->row->not_sanitized));
+    if (result->skipped != NULL) {
+        json_object_set_new(object, "skipped", json_string(result->skipped));
         return object;
     }
     json_object_set_new(object, "observed",
