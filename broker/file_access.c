@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -47,6 +48,12 @@ static Bulkhead__OpenFileReply__Status status_of_errno(int error)
     }
 }
 
+/* Asked of what is not there. */
+static bool is_file_url(const char *name)
+{
+    return strncasecmp(name, "file:/", 6) == 0;
+}
+
 /* "//host/…", or "http://…", with one slash where an engine has tidied it up. Only asked of what is not there. */
 static bool looks_remote(const char *name)
 {
@@ -84,6 +91,8 @@ Bulkhead__OpenFileReply__Status file_access_open(int directory_fd, const void *p
     if (fd < 0) {
         int error = fd;
         fd = -1;
+        if (error == -ENOENT && is_file_url(name))
+            return BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE;
         if ((error == -ENOENT || error == -EXDEV) && looks_remote(name))
             return BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE;
         return status_of_errno(error);

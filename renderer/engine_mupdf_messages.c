@@ -23,6 +23,7 @@ static const char *const notes[] = {
     "cannot open ",
     "html: cannot load image",
     "html: cannot load embedded svg",
+    "svg: ignoring external image",
     "ignoring stylesheet",
     "cannot load font-face",
     "cannot load html font",
@@ -59,11 +60,17 @@ static const char *const notes[] = {
     "Ignoring Page blending colorspace",
     "Ignoring incompatible output intent",
     "embedded ICC profile does not match",
+    "ignoring color profile",
+    "ignoring linked color profile",
+    "ignoring truncated color profile",
+    "ignoring windows color profile",
     /* Untidy and complete. */
     "broken xref subsection", /* numbered from 1 instead of 0 */
     "line feed missing after stream begin marker",
     "gstate underflow in content stream",
     "dropping unclosed PDF processor",
+    "cannot encache glyph; continuing",
+    "ignoring unsupported application extension", /* of a GIF */
     "File has been updated since linearization",
     "invalid date",
     "inflate did not consume buffer",

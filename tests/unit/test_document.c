@@ -174,6 +174,8 @@ static void grants_files_beneath_the_directory_only(void **state)
     assert_int_equal(ask("http://example.org/a.png"), BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE);
     assert_int_equal(ask("https:/example.org/a.png"), BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE);
     assert_int_equal(ask("//example.org/a.png"), BULKHEAD__OPEN_FILE_REPLY__STATUS__REMOTE);
+    assert_int_equal(ask("file:///etc/passwd"), BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE);
+    assert_int_equal(ask("FILE:/etc/passwd"), BULKHEAD__OPEN_FILE_REPLY__STATUS__OUTSIDE);
     assert_int_equal(ask("no:where"), BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_FOUND);
     assert_int_equal(ask("none.png"), BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_FOUND);
     assert_int_equal(ask("img"), BULKHEAD__OPEN_FILE_REPLY__STATUS__NOT_A_FILE);

@@ -800,16 +800,23 @@ static void complains_of_each_page_by_itself_even_in_the_same_words(void **state
 static void what_was_refused_or_is_a_matter_of_style_is_only_a_note(void **state)
 {
     (void)state;
-    documents_write_text(samples, "untidy.html", "<!DOCTYPE html><style>p { color: }}</style><p>x <img src='gone.png'>",
+    static const char *const names[] = {"untidy.html", "untidy.svg"};
+    documents_write_text(samples, names[0], "<!DOCTYPE html><style>p { color: }}</style><p>x <img src='gone.png'>",
                          NULL);
-    struct engine_driver driver;
-    open_sample(&driver, "untidy.html");
-    struct engine_driver_picture picture = paint_page(&driver, 0, 1);
-    assert_true(driver.warning_count > 0);
-    for (unsigned i = 0; i < driver.warning_count; i++)
-        assert_int_equal(driver.warnings[i].kind, BULKHEAD__WARNING__KIND__NOTE);
-    free(picture.pixels);
-    engine_driver_close(&driver);
+    documents_write_text(samples, names[1],
+                         "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' "
+                         "width='9' height='9'><image xlink:href='//host/x.png' width='9' height='9'/></svg>",
+                         NULL);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct engine_driver driver;
+        open_sample(&driver, names[i]);
+        struct engine_driver_picture picture = paint_page(&driver, 0, 1);
+        assert_true(driver.warning_count > 0);
+        for (unsigned said = 0; said < driver.warning_count; said++)
+            assert_int_equal(driver.warnings[said].kind, BULKHEAD__WARNING__KIND__NOTE);
+        free(picture.pixels);
+        engine_driver_close(&driver);
+    }
 }
 
 static void a_picture_on_another_machine_is_asked_for_as_such(void **state)
