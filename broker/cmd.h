@@ -5,6 +5,7 @@
 int cmd_render(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_open(int argc, char **argv);
+int cmd_cast(int argc, char **argv);
 int cmd_attack(int argc, char **argv);
 int cmd_sandbox(int argc, char **argv);
 int cmd_crashes(int argc, char **argv);

@@ -17,9 +17,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"render", cmd_render},   {"info", cmd_info},       {"open", cmd_open},         {"attack", cmd_attack},
-    {"sandbox", cmd_sandbox}, {"crashes", cmd_crashes}, {"help", cmd_help},         {"--help", cmd_help},
-    {"-h", cmd_help},         {"version", cmd_version}, {"--version", cmd_version}, {"-V", cmd_version},
+    {"render", cmd_render}, {"info", cmd_info},       {"open", cmd_open},       {"cast", cmd_cast},
+    {"attack", cmd_attack}, {"sandbox", cmd_sandbox}, {"crashes", cmd_crashes}, {"help", cmd_help},
+    {"--help", cmd_help},   {"-h", cmd_help},         {"version", cmd_version}, {"--version", cmd_version},
+    {"-V", cmd_version},
 };
 
 int cmd_version(int argc, char **argv)

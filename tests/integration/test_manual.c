@@ -115,6 +115,7 @@ static void every_option_is_in_the_manual_and_no_other(void **state)
     compare_options("render", "bulkhead-render.1");
     compare_options("info", "bulkhead-info.1");
     compare_options("open", "bulkhead-open.1");
+    compare_options("cast", "bulkhead-cast.1");
     compare_options("attack", "bulkhead-attack.1");
     compare_options("crashes", "bulkhead-crashes.1");
     compare_options("sandbox", "bulkhead-sandbox.1");
