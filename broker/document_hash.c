@@ -99,8 +99,9 @@ static int lower(void)
 {
     const struct rlimit none = {0, 0};
 
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || close_range(3, ~0u, 0) < 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
+    fd_close_between(3, ~0u);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     setpriority(PRIO_PROCESS, 0, 10); // the reload of the crashed tab goes first
     setrlimit(RLIMIT_CORE, &none);

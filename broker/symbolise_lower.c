@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "broker/symbolise_private.h"
+#include "common/fd.h"
 #include "common/policy.h"
 
 enum {
@@ -40,8 +41,9 @@ int symbolise_lower(void)
     int r = 0;
 
     // Compiled while files may still be written: libseccomp exports to a file.
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || close_range(3, ~0u, 0) < 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
+    fd_close_between(3, ~0u);
 #ifndef BULKHEAD_SANITIZED
     r = policy_compile(POLICY_SYMBOLISER, &program);
     if (r < 0)

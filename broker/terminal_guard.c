@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,8 +28,8 @@ static void terminal_guard_keep_fds(int pipe_fd, int tty_fd)
 
     dup2(high_pipe, TERMINAL_GUARD_PIPE);
     dup2(high_tty, TERMINAL_GUARD_TTY);
-    syscall(SYS_close_range, 0, TERMINAL_GUARD_PIPE - 1, 0);
-    syscall(SYS_close_range, TERMINAL_GUARD_TTY + 1, ~0u, 0);
+    fd_close_between(0, TERMINAL_GUARD_PIPE - 1);
+    fd_close_between(TERMINAL_GUARD_TTY + 1, ~0u);
 }
 
 static void __attribute__((noreturn))

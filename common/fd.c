@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -28,6 +29,16 @@ void fd_close_many(int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         fd_close(&fds[i]);
+}
+
+void fd_close_between(unsigned first, unsigned last)
+{
+    enum { OLD_KERNEL_FDS = 4096 };
+
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+        return;
+    for (unsigned fd = first; fd <= last && fd < OLD_KERNEL_FDS; fd++)
+        close((int)fd);
 }
 
 int fd_set_nonblocking(int fd, int on)

@@ -20,6 +20,10 @@ int fd_steal(int *fd);
 /* Closes every one of fds[0..count) and sets it to -1. */
 void fd_close_many(int *fds, size_t count);
 
+/* Closes whatever is open from first to last, both included; ~0u: to the end. Before Linux 5.9, which has a call for
+ * it, the first 4096 one by one. */
+void fd_close_between(unsigned first, unsigned last);
+
 /* 0, or -errno. */
 int fd_set_nonblocking(int fd, int on);
 

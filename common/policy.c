@@ -187,6 +187,13 @@ void policy_free(struct policy_program *program)
     free(program);
 }
 
+int policy_is_supported(void)
+{
+    uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+    return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) < 0 ? -errno : 0;
+}
+
 /* `own` holds the program from `start` on; it is narrowed to this process and loaded. */
 static int load(const struct policy_program *program, struct sock_filter *own, size_t start)
 {

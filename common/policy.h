@@ -24,6 +24,8 @@ struct sock_filter;
 /* 0 with an owned program, or -errno. Needs memory and a memfd: not for inside the cell. */
 int policy_compile(enum policy_role role, struct policy_program **ret_program);
 void policy_free(struct policy_program *program); /* takes NULL */
+/* 0 if this kernel takes such programs, or -errno: then neither can one be compiled. */
+int policy_is_supported(void);
 
 /* The same for another machine, by libseccomp's SCMP_ARCH_*: to be looked at, not to be loaded. */
 int policy_compile_for(enum policy_role role, uint32_t arch, struct policy_program **ret_program);

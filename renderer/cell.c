@@ -131,9 +131,10 @@ void cell_close(const struct cell_config *config, struct cell_facts *facts)
 
     if (!wants(config, LAYER(SECCOMP)))
         return;
-    int rc = config->policy == NULL ? -EINVAL
-             : config->audit        ? policy_apply_audited(config->policy, audit_gate_address())
-                                    : policy_apply(config->policy);
+    int rc = config->policy_error < 0 ? config->policy_error
+             : config->policy == NULL ? -EINVAL
+             : config->audit          ? policy_apply_audited(config->policy, audit_gate_address())
+                                      : policy_apply(config->policy);
     if (rc == 0)
         rc = policy_probe(config->policy, evidence, sizeof(evidence));
     if (config->audit)

@@ -35,6 +35,7 @@ struct cell_config {
     uint64_t memory_limit_bytes;         /* RLIMIT_DATA; 0 = none */
     bool audit;                          /* count system calls (audit.h) */
     const struct policy_program *policy; /* for cell_close(): the seccomp program (policy.h), borrowed */
+    int policy_error;                    /* -errno: why there is none */
 };
 
 /* In the zygote, single-threaded, before anything untrusted. Afterwards fork() makes pid-namespace children.

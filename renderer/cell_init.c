@@ -25,8 +25,9 @@ static void __attribute__((noreturn)) live(int parent_pidfd, const struct policy
     /* getppid() is 0 in here, before and after the parent's death; a pidfd made outside knows. */
     if (parent_pidfd >= 0 && poll(&parent, 1, 0) != 0)
         _exit(0);
-    syscall(SYS_close_range, 0, ~0u, 0);
-    policy_apply(policy);
+    fd_close_between(0, ~0u);
+    if (policy != NULL)
+        policy_apply(policy);
     for (;;)
         ppoll(NULL, 0, NULL, NULL);
 }
@@ -38,7 +39,7 @@ pid_t cell_init_spawn(void)
     int rc = policy_compile(POLICY_INIT, &policy);
     pid_t pid;
 
-    if (rc < 0)
+    if (rc < 0 && policy_is_supported() == 0)
         return rc;
     pid = clone_sibling();
     if (pid == 0)

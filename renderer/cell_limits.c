@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cell_bounds.h"
+#include "common/fd.h"
 #include "renderer/cell_layers.h"
 
 static int set_limit(int resource, rlim_t value)
@@ -66,17 +66,6 @@ static int compare_fds(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* Closes first..last, both included. Linux 5.9 has the call; before that, one by one. */
-static void close_between(unsigned first, unsigned last)
-{
-    enum { OLD_KERNEL_FDS = 4096 };
-
-    if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
-        return;
-    for (unsigned fd = first; fd <= last && fd < OLD_KERNEL_FDS; fd++)
-        close((int)fd);
-}
-
 /* Among the lowest, where new ones would be; one call instead of one for each. */
 static int count_open(void)
 {
@@ -105,10 +94,10 @@ int cell_limits_close_fds(const int *keep_fds, int keep_count, struct cell_facts
         if (kept[i] < next)
             continue;
         if (kept[i] > next)
-            close_between((unsigned)next, (unsigned)kept[i] - 1);
+            fd_close_between((unsigned)next, (unsigned)kept[i] - 1);
         next = kept[i] + 1;
     }
-    close_between((unsigned)next, ~0u);
+    fd_close_between((unsigned)next, ~0u);
     open_count = count_open();
     cell_fact_set(facts, LAYER(CLOSED_FDS), open_count > keep_count ? EBUSY : 0, "%d fds open", open_count);
     return 0;

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,7 +49,7 @@ static void leave_the_brokers_shadow(void)
 {
     sigset_t none;
 
-    syscall(SYS_close_range, ZYGOTE_CHANNEL_FD + 1, ~0u, 0);
+    fd_close_between(ZYGOTE_CHANNEL_FD + 1, ~0u);
     sigemptyset(&none);
     for (int number = 1; number < NSIG; number++)
         signal(number, number == SIGPIPE ? SIG_IGN : SIG_DFL);
@@ -306,9 +305,20 @@ static void tidy_heap(void)
     free(large);
 }
 
-static int start(struct zygote *zygote, struct modules *modules)
+/* A kernel without filters lacks a layer, as any other may be lacking. Where it has them, a policy that cannot be
+ * compiled is our own fault, and no renderer goes without. */
+static int compile_policy(struct zygote *zygote)
 {
     struct policy_program *policy = NULL;
+    int rc = policy_compile(POLICY_RENDERER, &policy);
+
+    zygote->cell.policy = policy;
+    zygote->cell.policy_error = rc < 0 ? policy_is_supported() : 0;
+    return zygote->cell.policy_error < 0 ? 0 : rc;
+}
+
+static int start(struct zygote *zygote, struct modules *modules)
+{
     int rc = channel_create(ZYGOTE_CHANNEL_FD, CHANNEL_RENDERER, NULL, &zygote->channel);
 
     if (rc == 0)
@@ -316,10 +326,9 @@ static int start(struct zygote *zygote, struct modules *modules)
     if (rc == 0)
         rc = paint_thread_rehearse(); /* nothing may make a thread once a pid namespace waits for its first process */
     if (rc == 0)
-        rc = policy_compile(POLICY_RENDERER, &policy);
+        rc = compile_policy(zygote);
     if (rc != 0)
         return rc;
-    zygote->cell.policy = policy;
     rc = cell_enter(&zygote->cell, &zygote->facts, &zygote->init_pid);
     if (rc < 0)
         return rc;

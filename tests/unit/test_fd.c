@@ -56,6 +56,23 @@ static void stealing_moves_ownership_out_of_a_cleanup(void **state)
     fd_close(&fd);
 }
 
+static void closes_what_lies_between_and_nothing_else(void **state)
+{
+    int fds[4];
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        fds[i] = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 100 + i);
+        assert_int_equal(fds[i], 100 + i);
+    }
+    fd_close_between(102, 101); /* nothing lies between */
+    fd_close_between(101, 102);
+    assert_true(fcntl(fds[0], F_GETFD) >= 0 && fcntl(fds[3], F_GETFD) >= 0);
+    assert_int_equal(fcntl(fds[1], F_GETFD), -1);
+    assert_int_equal(fcntl(fds[2], F_GETFD), -1);
+    close(fds[0]);
+    close(fds[3]);
+}
+
 static void counts_what_is_open(void **state)
 {
     int before = fd_count_open(), fds[3] = {-1, -1, -1};
@@ -143,9 +160,13 @@ static void the_clock_never_goes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(closes_once_and_keeps_errno),   TEST(stealing_moves_ownership_out_of_a_cleanup),
-        TEST(counts_what_is_open),           TEST(switches_nonblocking_on_and_off),
-        TEST(writes_more_than_a_pipe_holds), TEST(reports_why_writing_failed),
+        TEST(closes_once_and_keeps_errno),
+        TEST(stealing_moves_ownership_out_of_a_cleanup),
+        TEST(closes_what_lies_between_and_nothing_else),
+        TEST(counts_what_is_open),
+        TEST(switches_nonblocking_on_and_off),
+        TEST(writes_more_than_a_pipe_holds),
+        TEST(reports_why_writing_failed),
         TEST(the_clock_never_goes_back),
     };
     return cmocka_run_group_tests_name("fd", tests, NULL, NULL);
