@@ -134,7 +134,12 @@ static void open_input(struct sandbox_run *run, size_t index)
     struct document *document;
     char shown[512], text[64];
     text_escape(shown, sizeof(shown), run->inputs[index], strlen(run->inputs[index]));
+    errno = 0;
     enum document_problem problem = document_open(run->inputs[index], &document);
+    if (problem != DOCUMENT_OK && errno == EINTR) {
+        loop_run_once(broker_loop(run->broker), 0); /* by which signal: on_shutdown() hears of it */
+        return;
+    }
     if (problem != DOCUMENT_OK) {
         say(run, shown, exit_code_of_problem(problem), document_problem_text(problem));
         return;
@@ -152,10 +157,10 @@ static size_t open_inputs(struct sandbox_run *run)
 {
     size_t count = 0;
     run->opening = 1; /* until all of them are on their way */
-    for (size_t i = 0; i < run->input_count; i++)
+    for (size_t i = 0; i < run->input_count && !run->is_shut; i++)
         open_input(run, i);
     settle(run);
-    if (run->opening > 0 && !run->is_failed)
+    if (run->opening > 0 && !run->is_failed && !run->is_shut)
         loop_run(broker_loop(run->broker));
     for (size_t i = 0; i < run->input_count; i++)
         count += run->tabs[i] != NULL;

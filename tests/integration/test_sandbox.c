@@ -1,10 +1,13 @@
 /* `bulkhead sandbox` as a user runs it: what it says of a whole cell, of one that lacks a layer, and of a liar. */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,6 +18,7 @@
 #include "common/policy_table.h"
 #include "common/text.h"
 #include "tests/support/process.h"
+#include "tests/support/scratch.h"
 
 /* The sanitizers need memory that no limit allows. */
 #ifdef BULKHEAD_SANITIZED
@@ -241,6 +245,29 @@ static void a_document_that_cannot_be_opened_is_told_beside_the_page(void **stat
     process_result_free(&result);
 }
 
+static bool has_children(void *userdata)
+{
+    pid_t pids[4];
+    return process_descendants(*(const pid_t *)userdata, pids, 4) > 0;
+}
+
+static void a_signal_while_it_waits_for_its_input_ends_it(void **state)
+{
+    char program[512], fifo[SCRATCH_PATH];
+    int out;
+    snprintf(program, sizeof program, "%s/bulkhead", getenv("BULKHEAD_BUILD"));
+    scratch_path(state, "fifo", fifo);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    int writer = open(fifo, O_RDWR | O_CLOEXEC); /* held open: the input does not end */
+    const char *const argv[] = {"/bin/sh", "-c", "exec \"$0\" sandbox - <\"$1\"", program, fifo, NULL};
+    pid_t pid = process_start(argv, NULL, &out);
+    assert_true(process_wait_until(has_children, &pid, 20000)); /* the zygote: signals are listened to */
+    kill(pid, SIGINT);
+    assert_int_equal(process_wait(pid, 20000), EXIT_CODE_SIGNAL + SIGINT);
+    close(out);
+    close(writer);
+}
+
 static void the_allowed_system_calls_are_listed_with_their_number(void **state)
 {
     struct process_result result;
@@ -272,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_process_that_claims_what_it_has_not_is_contradicted),
         cmocka_unit_test(the_page_fits_80_columns_and_ends_with_the_score),
         cmocka_unit_test(a_document_that_cannot_be_opened_is_told_beside_the_page),
+        cmocka_unit_test_setup_teardown(a_signal_while_it_waits_for_its_input_ends_it, scratch_make, scratch_remove),
         cmocka_unit_test(the_allowed_system_calls_are_listed_with_their_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
