@@ -134,6 +134,7 @@ bench: ## build and run the benchmarks: medians, and ratios against peers measur
 	@.ci/install-packages test
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
 	@for program in $(BENCH); do BULKHEAD_BUILD=$(CURDIR)/$(B) $$program || exit 1; done
+	@$(LAB) bench
 
 BINDIR := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/bulkhead
@@ -267,9 +268,16 @@ $(B)/bulkhead-demo: $(call objects,$(DEMO_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_
 	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
 
 # Objects, not an archive: each mechanism puts itself on the list by being linked.
-LIBS_LAB = $(call pkg,--libs cairo)
+LIBS_LAB = $(call pkg,--libs cairo) $(LAB_PEERS:%=-l%)
+# Rows of its table, if they are installed; that another one is, now, builds what has to do with them anew.
+LAB_PEERS := $(if $(wildcard /usr/include/zmq.h),zmq) $(if $(wildcard /usr/include/nng/nng.h),nng)
+$(B)/lab-peers: FORCE
+	$(call remember,$(LAB_PEERS))
+$(B)/demo/lab/mechanisms/libzmq.o $(B)/demo/lab/mechanisms/nng.o: $(B)/lab-peers
+$(B)/demo/lab/mechanisms/libzmq.o $(B)/demo/lab/mechanisms/nng.o: private CPPFLAGS_ALL += $(if $(filter zmq,$(LAB_PEERS)),-DLAB_HAVE_ZMQ) $(if $(filter nng,$(LAB_PEERS)),-DLAB_HAVE_NNG)
+$(LAB): $(B)/lab-peers
 $(LAB): $(call objects,$(LAB_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
-	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON) $(LIBS_LAB))
+	$(call link,$(filter %.o %.a,$^) $(LIBS_BROKER) $(LIBS_COMMON) $(LIBS_LAB))
 
 # A unit test may reach into one side; the archives hand over only what it names.
 $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(STATE_HOME) $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)

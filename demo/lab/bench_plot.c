@@ -39,8 +39,7 @@ static double messages_a_second(const struct lab_row *row, enum lab_placement pl
 {
     const struct lab_figure *figure = &row->one_way[placement];
 
-    return figure->error == 0 && figure->median.total_ms > 0 ? (double)row->messages * 1e3 / figure->median.total_ms
-                                                             : 0;
+    return figure->error == 0 && figure->median.total_ms > 0 ? 1e9 / lab_bench_per_million(figure) : 0;
 }
 
 static double round_trip_us(const struct lab_row *row, enum lab_placement placement)

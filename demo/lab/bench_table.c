@@ -1,16 +1,14 @@
-/* bench_table.c - the rows as text and as JSON. */
+/* bench_table.c - the rows for people: a table for each workload that fits into 80 columns, then the claims. */
 #include <errno.h>
-#include <jansson.h>
 #include <string.h>
 
 #include "demo/lab/bench.h"
 
-enum { APART = LAB_APART, TOGETHER = LAB_TOGETHER, CELL_BYTES = 24 };
+enum { APART = LAB_APART, TOGETHER = LAB_TOGETHER, CELL_BYTES = 40 };
 
-/* What the source material states beside the mechanisms: 1,000,000 messages of 1 KB, 1 GB. */
 static const char *cell(char out[CELL_BYTES], const struct lab_figure *figure, double value)
 {
-    if (figure->error == -EOPNOTSUPP)
+    if (figure->error == -EOPNOTSUPP || figure->error == -ENOPKG)
         snprintf(out, CELL_BYTES, "-");
     else if (figure->error == -ETIMEDOUT)
         snprintf(out, CELL_BYTES, "too slow");
@@ -18,6 +16,34 @@ static const char *cell(char out[CELL_BYTES], const struct lab_figure *figure, d
         snprintf(out, CELL_BYTES, "%s", strerrorname_np(-figure->error) ? strerrorname_np(-figure->error) : "failed");
     else
         snprintf(out, CELL_BYTES, value < 10 ? "%.2f" : value < 100 ? "%.1f" : "%.0f", value);
+    return out;
+}
+
+static int print_count(char *out, size_t out_bytes, double count)
+{
+    return count >= 1e9   ? snprintf(out, out_bytes, "%.3gG", count / 1e9)
+           : count >= 1e6 ? snprintf(out, out_bytes, "%.3gM", count / 1e6)
+           : count >= 1e3 ? snprintf(out, out_bytes, "%.3gk", count / 1e3)
+                          : snprintf(out, out_bytes, "%.0f", count);
+}
+
+/* "580k, 240k": how many were measured in each placement, or once if that was the same. */
+static const char *counts(char out[CELL_BYTES], const struct lab_figure figures[LAB_PLACEMENTS], bool in_bytes)
+{
+    char texts[LAB_PLACEMENTS][16];
+
+    for (int i = 0; i < LAB_PLACEMENTS; i++) {
+        const struct lab_result *median = &figures[i].median;
+        double count = (double)median->messages * (in_bytes ? (double)median->message_bytes : 1);
+        if (figures[i].error == 0)
+            print_count(texts[i], sizeof(texts[i]), count);
+        else
+            snprintf(texts[i], sizeof(texts[i]), "-");
+    }
+    if (strcmp(texts[APART], texts[TOGETHER]) == 0)
+        snprintf(out, CELL_BYTES, "%s", texts[APART]);
+    else
+        snprintf(out, CELL_BYTES, "%s, %s", texts[APART], texts[TOGETHER]);
     return out;
 }
 
@@ -30,91 +56,107 @@ static const char *claim(char out[CELL_BYTES], double claimed_ms)
     return out;
 }
 
-/* Scaled to what the claims speak of, so that shorter runs can be read beside them. */
-static double per_million(const struct lab_bench_options *options, double ms)
+/* "yes" or "no", of the verdict in this unit of this claim. */
+static const char *holds(const struct lab_row *row, double claimed)
 {
-    return ms * 1e6 / (double)options->messages;
+    struct lab_verdict verdicts[LAB_VERDICTS_MAX];
+    size_t count = lab_bench_judge(row, verdicts);
+
+    for (size_t i = 0; i < count && claimed > 0; i++)
+        if (strcmp(verdicts[i].unit, "ms") == 0 && verdicts[i].claimed >= claimed && verdicts[i].claimed <= claimed)
+            return !verdicts[i].is_measured ? "?" : verdicts[i].holds ? "yes" : "no";
+    return "";
 }
 
-static double per_gigabyte(const struct lab_bench_options *options, double ms)
+static void print_timed_row(FILE *out, const struct lab_row *row, const struct lab_figure figures[LAB_PLACEMENTS],
+                            double (*scaled)(const struct lab_figure *figure), double claimed_ms, bool in_bytes)
 {
-    return ms * 1e9 / (double)options->transfer_bytes;
+    char cells[4][CELL_BYTES];
+
+    fprintf(out, "  %-18s %10s %10s %8s %6s   %s\n", row->entry->name,
+            cell(cells[0], &figures[APART], scaled(&figures[APART])),
+            cell(cells[1], &figures[TOGETHER], scaled(&figures[TOGETHER])), claim(cells[2], claimed_ms),
+            holds(row, claimed_ms), counts(cells[3], figures, in_bytes));
 }
 
-static void print_row(FILE *out, const struct lab_bench_options *options, const struct lab_row *row)
+static void print_one_way(FILE *out, const struct lab_row *row)
 {
-    char cells[10][CELL_BYTES];
-    const struct lab_figure *way = row->one_way, *trip = row->round_trip, *gigabyte = row->transfer;
-
-    fprintf(out, "%-22s %8s %8s %8s | %7s %7s %8s %7s | %8s %8s %8s\n", row->entry->name,
-            cell(cells[0], &way[APART], per_million(options, way[APART].median.total_ms)),
-            cell(cells[1], &way[TOGETHER], per_million(options, way[TOGETHER].median.total_ms)),
-            claim(cells[2], row->entry->claimed_messages_ms), cell(cells[3], &trip[APART], trip[APART].median.p50_us),
-            cell(cells[4], &trip[APART], trip[APART].median.p99_us),
-            cell(cells[5], &trip[APART], trip[APART].median.p999_us),
-            cell(cells[6], &trip[TOGETHER], trip[TOGETHER].median.p50_us),
-            cell(cells[7], &gigabyte[APART], per_gigabyte(options, gigabyte[APART].median.total_ms)),
-            cell(cells[8], &gigabyte[TOGETHER], per_gigabyte(options, gigabyte[TOGETHER].median.total_ms)),
-            claim(cells[9], row->entry->claimed_transfer_ms));
+    print_timed_row(out, row, row->one_way, lab_bench_per_million, row->entry->claimed_messages_ms, false);
 }
 
-void lab_bench_print(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count)
+static void print_transfer(FILE *out, const struct lab_row *row)
+{
+    print_timed_row(out, row, row->transfer, lab_bench_per_gigabyte, row->entry->claimed_transfer_ms, true);
+}
+
+static void print_round_trip(FILE *out, const struct lab_row *row)
+{
+    const struct lab_figure *apart = &row->round_trip[APART], *together = &row->round_trip[TOGETHER];
+    char cells[7][CELL_BYTES];
+
+    fprintf(out, "  %-18s %7s %7s %7s  %7s %7s %7s   %s\n", row->entry->name,
+            cell(cells[0], apart, apart->median.p50_us), cell(cells[1], apart, apart->median.p99_us),
+            cell(cells[2], apart, apart->median.p999_us), cell(cells[3], together, together->median.p50_us),
+            cell(cells[4], together, together->median.p99_us), cell(cells[5], together, together->median.p999_us),
+            counts(cells[6], row->round_trip, false));
+}
+
+static void print_table(FILE *out, const char *title, const char *head, const struct lab_row *rows, size_t count,
+                        void (*print)(FILE *out, const struct lab_row *row))
 {
     const char *family = "";
 
-    fprintf(out,
-            "Medians of %u. X: a process on each of two cores; S: both on one. \"claim\": the source material's.\n\n",
-            options->rounds);
-    fprintf(out, "%-22s %26s | %32s | %26s\n", "", "1 KB x 1,000,000, ms", "round trip of 64 bytes, us", "1 GB, ms");
-    fprintf(out, "%-22s %8s %8s %8s | %7s %7s %8s %7s | %8s %8s %8s\n", "", "X", "S", "claim", "X p50", "p99", "p99.9",
-            "S p50", "X", "S", "claim");
+    fprintf(out, "%s\n%s\n", title, head);
     for (size_t i = 0; i < count; i++) {
         if (strcmp(family, rows[i].entry->family) != 0)
             fprintf(out, "%s\n", rows[i].entry->family);
         family = rows[i].entry->family;
-        print_row(out, options, &rows[i]);
+        if (rows[i].entry->missing != NULL)
+            fprintf(out, "  %-18s not installed (%s)\n", rows[i].entry->name, rows[i].entry->missing);
+        else
+            print(out, &rows[i]);
+    }
+    fputc('\n', out);
+}
+
+static void print_verdict(FILE *out, const struct lab_entry *entry, const struct lab_verdict *verdict)
+{
+    if (!verdict->is_measured)
+        return;
+    fprintf(out, "%s %s, %s: %s %.*f %s\n", verdict->holds ? "✓" : "✗", entry->name, verdict->claim,
+            verdict->holds ? "here" : "no, here", verdict->measured < 10 ? 2 : 0, verdict->measured, verdict->unit);
+    if (!verdict->holds)
+        fprintf(out, "    %s\n", verdict->why);
+}
+
+static void print_claims(FILE *out, const struct lab_row *rows, size_t count)
+{
+    struct lab_verdict verdicts[LAB_VERDICTS_MAX];
+    bool has_title = false;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t claims = lab_bench_judge(&rows[i], verdicts);
+        if (claims > 0 && !has_title)
+            fprintf(out, "What the source material claims, and whether the better placement keeps it here\n");
+        has_title = has_title || claims > 0;
+        for (size_t j = 0; j < claims; j++)
+            print_verdict(out, rows[i].entry, &verdicts[j]);
     }
 }
 
-static json_t *figure_json(const struct lab_figure *figure, bool has_percentiles)
+void lab_bench_print(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count)
 {
-    if (figure->error != 0)
-        return json_pack("{s:s}", "error",
-                         strerrorname_np(-figure->error) ? strerrorname_np(-figure->error) : "unknown");
-    json_t *object = json_pack("{s:f}", "total_ms", figure->median.total_ms);
-    if (has_percentiles)
-        json_object_update_new(object, json_pack("{s:f, s:f, s:f}", "p50_us", figure->median.p50_us, "p99_us",
-                                                 figure->median.p99_us, "p999_us", figure->median.p999_us));
-    return object;
-}
-
-static json_t *placements_json(const struct lab_figure figures[LAB_PLACEMENTS], bool has_percentiles)
-{
-    return json_pack("{s:o, s:o}", "two_cores", figure_json(&figures[APART], has_percentiles), "one_core",
-                     figure_json(&figures[TOGETHER], has_percentiles));
-}
-
-static json_t *claim_json(double claimed_ms)
-{
-    return claimed_ms > 0 ? json_real(claimed_ms) : json_null();
-}
-
-void lab_bench_print_json(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", rows[i].entry->name, "family",
-                                        rows[i].entry->family, "one_way", placements_json(rows[i].one_way, false),
-                                        "round_trip", placements_json(rows[i].round_trip, true), "transfer",
-                                        placements_json(rows[i].transfer, false), "claimed_one_way_ms",
-                                        claim_json(rows[i].entry->claimed_messages_ms), "claimed_transfer_ms",
-                                        claim_json(rows[i].entry->claimed_transfer_ms)));
-    json_t *document = json_pack("{s:i, s:I, s:I, s:I, s:o}", "rounds", (int)options->rounds, "messages",
-                                 (json_int_t)options->messages, "round_trips", (json_int_t)options->round_trips,
-                                 "transfer_bytes", (json_int_t)options->transfer_bytes, "rows", list);
-    json_dumpf(document, out, JSON_INDENT(2));
-    fputc('\n', out);
-    json_decref(document);
+    fprintf(out,
+            "Medians of %u; a process on each of two cores, or both on one. Where time was\n"
+            "short, fewer were measured (last column: how many), and the figure is scaled.\n\n",
+            options->rounds);
+    print_table(out, "1 KB one way: ms for 1,000,000",
+                "                      two cores   one core  claimed  holds   measured", rows, count, print_one_way);
+    print_table(out, "Round trip of 64 bytes: us",
+                "                           two cores                one core\n"
+                "                        p50     p99   p99.9      p50     p99   p99.9   measured",
+                rows, count, print_round_trip);
+    print_table(out, "1 GB: ms", "                      two cores   one core  claimed  holds   measured", rows, count,
+                print_transfer);
+    print_claims(out, rows, count);
 }

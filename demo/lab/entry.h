@@ -64,6 +64,8 @@ struct lab_entry {
     const char *arguments;
     /* Columns of the table the source material fills: ms for 1,000,000 messages of 1 KB, ms for 1 GB; 0 = no claim. */
     double claimed_messages_ms, claimed_transfer_ms;
+    double claimed_a_second; /* messages of 1 KB; 0 = no claim */
+    const char *missing;     /* the package without which this was built as an empty row; NULL: it is there */
     const struct lab_transport *transport; /* NULL: nothing to send with */
     void (*show)(struct lab_stage *stage); /* NULL: only measured */
 };

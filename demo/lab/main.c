@@ -26,6 +26,7 @@ static const char usage[] =
     "  --messages N      of 1 KB, one way (1000000)\n"
     "  --round-trips N   of 64 bytes (20000)\n"
     "  --transfer SIZE   one large transfer (1000M)\n"
+    "  --budget SECONDS  for the whole table (60; 0: as long as it takes): fewer messages where there is no time\n"
     "  --plot FILE.svg   bar charts of the table\n"
     "\n"
     "Exit code 0: all that was claimed held. 1: something did not. 2: bad usage.\n";
@@ -67,6 +68,11 @@ static int parse_option(int option, const char *argument, struct lab_options *op
         if (!cli_parse_number(argument, 1, 31, &number))
             return bad_usage("--rounds takes a number from 1 to 31, not", argument);
         options->bench.rounds = (unsigned)number;
+        return 0;
+    case 'b':
+        if (!cli_parse_number(argument, 0, 86400, &number))
+            return bad_usage("--budget takes a number of seconds, not", argument);
+        options->bench.budget_ms = number * 1000;
         return 0;
     case 'm':
         return cli_parse_number(argument, 1, 100000000, &options->bench.messages)
@@ -207,13 +213,19 @@ static void cut_words(int *argc, char **argv, struct lab_options *options)
 int main(int argc, char **argv)
 {
     static const struct option table[] = {
-        {"json", no_argument, NULL, 'j'},           {"rounds", required_argument, NULL, 'r'},
-        {"messages", required_argument, NULL, 'm'}, {"round-trips", required_argument, NULL, 'n'},
-        {"transfer", required_argument, NULL, 't'}, {"plot", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},
+        {"rounds", required_argument, NULL, 'r'},
+        {"messages", required_argument, NULL, 'm'},
+        {"round-trips", required_argument, NULL, 'n'},
+        {"transfer", required_argument, NULL, 't'},
+        {"plot", required_argument, NULL, 'p'},
+        {"budget", required_argument, NULL, 'b'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     struct lab_options options = {
-        .bench = {.rounds = 5, .messages = 1000000, .round_trips = 20000, .transfer_bytes = 1000000000}};
+        .bench = {
+            .rounds = 5, .messages = 1000000, .round_trips = 20000, .transfer_bytes = 1000000000, .budget_ms = 60000}};
     int option;
 
     setlocale(LC_CTYPE, "");

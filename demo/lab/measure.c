@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +21,7 @@
 struct outcome {
     int error;
     uint64_t end_ns;
+    struct lab_cost cost;
 };
 
 /* One run, as both processes see it. */
@@ -32,6 +34,31 @@ struct run {
     size_t message_bytes;
     uint64_t messages;
 };
+
+static double to_ms(struct timeval time)
+{
+    return (double)time.tv_sec * 1e3 + (double)time.tv_usec / 1e3;
+}
+
+/* So far, of this process and its threads. */
+static struct lab_cost cost_now(void)
+{
+    struct rusage usage = {0};
+
+    getrusage(RUSAGE_SELF, &usage);
+    return (struct lab_cost){.user_ms = to_ms(usage.ru_utime),
+                             .system_ms = to_ms(usage.ru_stime),
+                             .switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw)};
+}
+
+static struct lab_cost cost_since(const struct lab_cost *start)
+{
+    struct lab_cost now = cost_now();
+
+    return (struct lab_cost){.user_ms = now.user_ms - start->user_ms,
+                             .system_ms = now.system_ms - start->system_ms,
+                             .switches = now.switches - start->switches};
+}
 
 int lab_cores(void)
 {
@@ -120,9 +147,11 @@ static void __attribute__((noreturn)) live_as_right(struct run *run)
     if (rc == 0 && run->transport->join != NULL)
         rc = run->transport->join(run->link, LAB_RIGHT);
     outcome.error = rc;
+    struct lab_cost start = cost_now();
     if (rc == 0 && fd_write_all(run->control, &ready, 1) == 0)
         outcome.error = right_side(run);
     outcome.end_ns = clock_now_ns();
+    outcome.cost = cost_since(&start);
     fd_write_all(run->control, &outcome, sizeof(outcome));
     /* What is queued must not vanish with us: the left side says when it has done. */
     (void)!read(run->control, &ready, 1);
@@ -211,11 +240,15 @@ static int left_side(struct run *run, struct lab_result *result)
         rc = read_control(run->control, &ready, 1, deadline_ms);
     if (rc < 0)
         return rc;
+    struct lab_cost start = cost_now();
     start_ns = clock_now_ns();
     rc = run->task->workload == LAB_ROUND_TRIP ? round_trips(run, result) : one_way(run);
+    result->cost[LAB_LEFT] = cost_since(&start);
     int heard = read_control(run->control, &outcome, sizeof(outcome), deadline_ms);
-    if (heard == 0)
+    if (heard == 0) {
         result->total_ms = (double)(outcome.end_ns - start_ns) / 1e6;
+        result->cost[LAB_RIGHT] = outcome.cost;
+    }
     (void)!write(run->control, &ready, 1);
     if (heard == 0 && outcome.error != 0)
         return outcome.error;
@@ -306,6 +339,18 @@ static int measure_in_child(struct run *run, struct shared_result *shared)
     return shared->error;
 }
 
+/* Every page of a message is there, as it would be; but a gigabyte, of which only the ends are looked at, is not
+ * filled for every run. */
+static unsigned char *make_message(size_t size_bytes)
+{
+    enum { FILLED_MOST = 64 << 20 };
+    unsigned char *message = calloc(1, size_bytes);
+
+    if (message != NULL && size_bytes <= FILLED_MOST)
+        memset(message, 0x5a, size_bytes);
+    return message;
+}
+
 int lab_measure(const struct lab_transport *transport, const struct lab_task *task, struct lab_result *ret_result)
 {
     struct run run = {.control = -1};
@@ -316,16 +361,18 @@ int lab_measure(const struct lab_transport *transport, const struct lab_task *ta
         return -EOPNOTSUPP;
     plan(transport, task, &run);
     shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    run.message = malloc(run.message_bytes);
+    run.message = make_message(run.message_bytes);
     if (shared == MAP_FAILED || run.message == NULL)
         rc = -ENOMEM;
     else {
-        memset(run.message, 0x5a, run.message_bytes);
         shared->error = -ETIMEDOUT; /* what stands if the child never says otherwise */
         rc = measure_in_child(&run, shared);
     }
-    if (rc == 0)
+    if (rc == 0) {
         *ret_result = shared->result;
+        ret_result->messages = run.messages;
+        ret_result->message_bytes = run.message_bytes;
+    }
     free(run.message);
     if (shared != MAP_FAILED)
         munmap(shared, sizeof(*shared));

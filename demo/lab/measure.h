@@ -34,8 +34,17 @@ struct lab_task {
     int timeout_ms;        /* for the whole run */
 };
 
+/* What one side cost, by getrusage(2). */
+struct lab_cost {
+    double user_ms, system_ms;
+    uint64_t switches; /* of context, asked for or not */
+};
+
 struct lab_result {
     double total_ms;
+    uint64_t messages; /* that were sent, each of message_bytes */
+    size_t message_bytes;
+    struct lab_cost cost[2]; /* by enum lab_side */
     /* Round trips only. */
     double p50_us, p99_us, p999_us;
 };

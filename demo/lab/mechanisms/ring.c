@@ -285,11 +285,11 @@ static void show(struct lab_stage *stage)
 }
 
 LAB_ENTRY(spin, .name = "ring-spin", .family = "shared memory", .summary = "a lock-free ring; whoever waits spins",
-          .pitfall = "the other side may write anything at any time", .claimed_messages_ms = 45, .transport = &spinning,
-          .show = show);
+          .pitfall = "the other side may write anything at any time", .claimed_messages_ms = 45,
+          .claimed_a_second = 1000000, .transport = &spinning, .show = show);
 LAB_ENTRY(futex, .name = "ring-futex", .family = "shared memory",
           .summary = "a lock-free ring; whoever waits long sleeps on a futex", .claimed_messages_ms = 45,
-          .transport = &on_a_futex);
+          .claimed_a_second = 1000000, .transport = &on_a_futex);
 LAB_ENTRY(event, .name = "ring-eventfd", .family = "shared memory",
           .summary = "a lock-free ring; whoever waits long sleeps on an eventfd", .claimed_messages_ms = 45,
-          .transport = &on_an_eventfd);
+          .claimed_a_second = 1000000, .transport = &on_an_eventfd);
