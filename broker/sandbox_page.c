@@ -230,21 +230,19 @@ static void note_wants(struct sandbox_page *page, layer_set required)
 static void find_worst(struct sandbox_page *page, unsigned layer)
 {
     struct sandbox_layer *sum = &page->layers[layer];
-    bool is_shown = false;
     for (size_t i = 0; i < page->count; i++) {
         const struct sandbox_row *row = &page->processes[i].rows[layer];
         if (!row->is_of_role || (row->observed == LAYER_OBSERVED_NOT_SHOWN && !roles[page->processes[i].role].speaks))
             continue;
-        if (!is_shown || row->observed > sum->worst) {
+        if (sum->processes++ == 0 || row->observed > sum->worst) {
             sum->worst = row->observed;
             sum->worst_process = i;
         }
-        is_shown = true;
     }
-    if (!is_shown)
+    if (sum->processes == 0)
         sum->worst = LAYER_OBSERVED_NOT_SHOWN;
     bool is_in_force = sum->worst == LAYER_OBSERVED_IN_FORCE || sum->worst == LAYER_OBSERVED_CLAIMED;
-    sum->is_counted = is_shown && (is_in_force || sum->want != SANDBOX_OPTIONAL);
+    sum->is_counted = sum->processes > 0 && (is_in_force || sum->want != SANDBOX_OPTIONAL);
 }
 
 static int compare_processes(const void *a, const void *b)

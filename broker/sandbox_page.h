@@ -55,7 +55,8 @@ struct sandbox_layer {
     enum sandbox_want want;
     bool is_here; /* this host has it */
     char why_not[HOST_WHY_BYTES];
-    bool is_counted; /* in the score: not optional, or in force all the same */
+    bool is_counted;  /* in the score: not optional, or in force all the same */
+    size_t processes; /* that are to have it, less those of which nothing can be known */
     enum layer_observed worst;
     size_t worst_process; /* where */
 };

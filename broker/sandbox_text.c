@@ -232,3 +232,28 @@ void sandbox_text_print_renderer(FILE *out, const struct sandbox_page *page, uns
         if (page->processes[i].role != SANDBOX_RENDERER)
             print_process(out, page, &page->processes[i], columns);
 }
+
+static void print_summary_row(FILE *out, const struct sandbox_page *page, unsigned layer)
+{
+    const struct sandbox_layer *sum = &page->layers[layer];
+    const struct sandbox_process *process = &page->processes[sum->worst_process];
+    const struct sandbox_row *row = &process->rows[layer];
+    char evidence[EVIDENCE_BYTES];
+    fprintf(out, "%s %-*s", mark_of(row), NAME, layer_name(layer));
+    if (sum->worst == LAYER_OBSERVED_IN_FORCE) {
+        fprintf(out, "seen in %zu: %s\n", sum->processes, row->outside.text);
+    } else if (sum->worst == LAYER_OBSERVED_CLAIMED) {
+        fprintf(out, "%zu say so: %s\n", sum->processes, row->word);
+    } else {
+        sandbox_text_evidence(page, process, layer, evidence, sizeof evidence);
+        fprintf(out, "%s in %s, %s: %s\n", layer_observed_name(sum->worst), process->name, sandbox_want_name(sum->want),
+                evidence);
+    }
+}
+
+void sandbox_text_print_summary(FILE *out, const struct sandbox_page *page)
+{
+    for (unsigned i = 0; i < LAYERS; i++)
+        if (page->layers[i].processes > 0)
+            print_summary_row(out, page, i);
+}

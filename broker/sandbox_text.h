@@ -14,6 +14,9 @@ void sandbox_text_print_renderer(FILE *out, const struct sandbox_page *page, uns
 /* "20 of 21 layers in force: …" and, for each that is not or is contradicted, where and why. */
 void sandbox_text_print_score(FILE *out, const struct sandbox_page *page, size_t columns);
 
+/* A line for each layer over all processes: seen, told or missing, and the evidence of one of them. */
+void sandbox_text_print_summary(FILE *out, const struct sandbox_page *page);
+
 /* Why one row is shown as it is; escaped. */
 void sandbox_text_evidence(const struct sandbox_page *page, const struct sandbox_process *process, unsigned layer,
                            char *out, size_t out_bytes);

@@ -88,8 +88,10 @@ void viewer_narrate(struct viewer *viewer, const char *text);
 void viewer_set_panel(struct viewer *viewer, const char *title, const char *text);
 void viewer_set_mode(struct viewer *viewer, enum viewer_mode mode);
 
-/* The cell's layers as last reported: one line; or a line for each. out is NUL-terminated. */
+/* The cell's layers as last reported, in one line. out is NUL-terminated. */
 void viewer_sandbox_line(const struct broker *broker, char *out, size_t out_bytes);
-char *viewer_sandbox_text(const struct broker *broker); /* owned by the caller; NULL when out of memory */
+/* The processes as they are found to be just now, a line for each layer (sandbox_text.h). Owned by the caller; NULL
+ * where they cannot be looked at. */
+char *viewer_sandbox_text(struct viewer *viewer);
 
 #endif

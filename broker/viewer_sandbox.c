@@ -54,19 +54,6 @@ void viewer_print_sandbox(FILE *out, const struct broker *broker)
     }
 }
 
-char *viewer_sandbox_text(const struct broker *broker)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-
-    if (!out)
-        return NULL;
-    viewer_print_sandbox(out, broker);
-    fclose(out);
-    return text;
-}
-
 /* What the host has is tried once: it takes a child, and does not change. */
 static const struct host_facts *viewer_host(struct viewer *viewer)
 {
@@ -80,19 +67,44 @@ static const struct host_facts *viewer_host(struct viewer *viewer)
     return viewer->host;
 }
 
-char *viewer_sandbox_page(struct viewer *viewer)
+/* NULL where that cannot be had. */
+static struct sandbox_page *viewer_look(struct viewer *viewer)
 {
     const struct host_facts *host = viewer_host(viewer);
-    unsigned renderer_id = viewer->count > 0 ? tab_renderer_id(viewer->tabs[viewer->active]->tab) : 0;
     struct sandbox_page *page = NULL;
+
+    if (host != NULL)
+        sandbox_page_create(viewer->broker, host, broker_options(viewer->broker)->require, &page);
+    return page;
+}
+
+char *viewer_sandbox_page(struct viewer *viewer)
+{
+    unsigned renderer_id = viewer->count > 0 ? tab_renderer_id(viewer->tabs[viewer->active]->tab) : 0;
+    struct sandbox_page *page = viewer_look(viewer);
     char *text = NULL;
     size_t size;
 
-    if (host == NULL || sandbox_page_create(viewer->broker, host, broker_options(viewer->broker)->require, &page) < 0)
+    if (page == NULL)
         return strdup("the processes cannot be looked at\n");
     FILE *out = open_memstream(&text, &size);
     if (out != NULL) {
         sandbox_text_print_renderer(out, page, renderer_id, (size_t)viewer_draw_overlay_columns(viewer->screen));
+        fclose(out);
+    }
+    sandbox_page_destroy(page);
+    return text;
+}
+
+char *viewer_sandbox_text(struct viewer *viewer)
+{
+    struct sandbox_page *page = viewer_look(viewer);
+    char *text = NULL;
+    size_t size;
+    FILE *out = page != NULL ? open_memstream(&text, &size) : NULL;
+
+    if (out != NULL) {
+        sandbox_text_print_summary(out, page);
         fclose(out);
     }
     sandbox_page_destroy(page);

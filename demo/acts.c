@@ -98,8 +98,8 @@ bool acts_open(struct stage *stage)
         return false;
     acts_say_tabs(stage);
     viewer_sandbox_line(stage->broker, sandbox, sizeof(sandbox));
-    text = viewer_sandbox_text(stage->broker);
-    stage_show(stage, "Sandbox of every renderer, as observed", text ? text : sandbox);
+    text = viewer_sandbox_text(stage->viewer);
+    stage_show(stage, "Sandbox of every process, as observed", text ? text : sandbox);
     free(text);
     stage_check(stage, painted, "all %zu tabs painted, %.2f s after the start", stage->count,
                 (double)(clock_now_ms() - stage->start_ms) / 1000);
