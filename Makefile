@@ -283,6 +283,10 @@ $(LAB): $(call objects,$(LAB_C)) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
 $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(STATE_HOME) $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB_BROKER) $(LIB_RENDERER) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS_BROKER) $(LIBS_RENDERER) $(LIBS_COMMON))
 
+# The libraries that the channel is compared with, where they are installed (tests/support/bench_zmq.c, bench_nng.c).
+has_header = $(shell printf '\043include <$(1)>\n' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+$(B)/tests/bench/bench_channel: private LIBS_COMMON += $(if $(call has_header,zmq.h),-lzmq) $(if $(call has_header,nng/nng.h),-lnng)
+
 # The demo's own arithmetic.
 $(B)/tests/unit/test_loss: $(B)/demo/loss.o $(B)/demo/lateness.o
 

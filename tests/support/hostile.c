@@ -53,9 +53,13 @@ static void paint(struct attacker *self)
 
 static const struct attack *find_attack(const struct attacker *self, enum attack_moment moment)
 {
-    const struct attack *const tables[] = {
-        attack_talk,           attack_frames, attack_life, hostile_life_attacks, hostile_warnings_attacks,
-        hostile_mutant_attacks};
+    const struct attack *const tables[] = {attack_talk,
+                                           attack_frames,
+                                           attack_life,
+                                           hostile_life_attacks,
+                                           hostile_warnings_attacks,
+                                           hostile_mutant_attacks,
+                                           hostile_talk_attacks};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         for (const struct attack *attack = tables[i]; attack->name != NULL; attack++)
             if (attack->moment == moment && strcmp(attack->name, self->attack) == 0)

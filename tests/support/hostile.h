@@ -2,8 +2,8 @@
  * the document asks ("about:NAME", or the first word of a file).
  *
  * hostile.c is the honest part: it greets, answers, paints. hostile_life.c, hostile_warnings.c and hostile_mutant.c
- * hold one function per misbehaviour, beside those in renderer/attack/. Every process of it ends by itself after
- * HOSTILE_LIFE_S, whatever the broker does.
+ * hold one function per misbehaviour, beside those in renderer/attack/; hostile_talk.c only talks a great deal. Every
+ * process of it ends by itself after HOSTILE_LIFE_S, whatever the broker does.
  */
 #ifndef BULKHEAD_TESTS_HOSTILE_H
 #define BULKHEAD_TESTS_HOSTILE_H
@@ -55,7 +55,8 @@ enum hostile_zygote {
 enum { HOSTILE_ZYGOTE_SHIFT = 24 };
 
 /* Ends with a NULL name. Beside those in renderer/attack/. */
-extern const struct attack hostile_life_attacks[], hostile_warnings_attacks[], hostile_mutant_attacks[];
+extern const struct attack hostile_life_attacks[], hostile_warnings_attacks[], hostile_mutant_attacks[],
+    hostile_talk_attacks[];
 
 /* Takes fd. */
 void hostile_init(struct attacker *self, int fd);
