@@ -1,15 +1,12 @@
 #include "common/codec.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
 
 enum {
-    /* What the largest message may need unpacked: its bytes once more, 256 elements of the largest struct in each of
-     * two repeated fields (2 * 256 * 96), their pointers, and protobuf-c's own table of members (at most 32 bytes for
-     * each of about 600, doubled as it grows). Only pages that are used cost memory. */
-    CODEC_ARENA_BYTES = 256 * 1024,
-    CODEC_ARENA_ALIGNMENT = 16,
+    /* What the largest message may need unpacked: 256 elements of the largest struct in each of two repeated fields
+     * (2 * 256 * 96) and their pointers. Only pages that are used cost memory. */
+    CODEC_ARENA_BYTES = 128 * 1024,
 };
 
 const struct codec codec_to_renderer = {.descriptor = &bulkhead__to_renderer__descriptor, .name = "to_renderer"};
@@ -49,25 +46,6 @@ unsigned codec_type_of(const ProtobufCMessage *envelope)
     return field ? *(const uint32_t *)((const char *)envelope + field->quantifier_offset) : 0;
 }
 
-static void *codec_arena_alloc(void *data, size_t size_bytes)
-{
-    struct codec_arena *arena = data;
-    void *memory = arena->memory + arena->used;
-
-    if (size_bytes > arena->capacity - arena->used)
-        return NULL;
-    size_bytes = (size_bytes + CODEC_ARENA_ALIGNMENT - 1) & ~(size_t)(CODEC_ARENA_ALIGNMENT - 1);
-    /* The capacity is a multiple of the alignment, so rounding up cannot pass it. */
-    arena->used += size_bytes;
-    return memory;
-}
-
-static void codec_arena_free(void *data, void *pointer)
-{
-    (void)data;
-    (void)pointer;
-}
-
 int codec_arena_init(struct codec_arena *arena)
 {
     /* Mapped, not malloc'd: an idle renderer pays only for the pages its largest message touched. */
@@ -79,7 +57,6 @@ int codec_arena_init(struct codec_arena *arena)
     *arena = (struct codec_arena){
         .memory = memory,
         .capacity = CODEC_ARENA_BYTES,
-        .allocator = {.alloc = codec_arena_alloc, .free = codec_arena_free},
     };
     return 0;
 }
@@ -89,22 +66,4 @@ void codec_arena_fini(struct codec_arena *arena)
     if (arena->memory)
         munmap(arena->memory, arena->capacity);
     *arena = (struct codec_arena){0};
-}
-
-enum violation codec_unpack(const struct codec *codec, struct codec_arena *arena, const void *data, size_t size_bytes,
-                            ProtobufCMessage **ret_envelope)
-{
-    enum violation violation = codec_scan(codec, data, size_bytes);
-    ProtobufCMessage *envelope;
-
-    if (violation != VIOLATION_NONE)
-        return violation;
-    assert(arena->memory);
-    arena->used = 0;
-    arena->allocator.allocator_data = arena; /* here and not in init: the arena may have been moved since */
-    envelope = protobuf_c_message_unpack(codec->descriptor, &arena->allocator, size_bytes, data);
-    if (!envelope)
-        return VIOLATION_UNDECODABLE;
-    *ret_envelope = envelope;
-    return VIOLATION_NONE;
 }

@@ -2,7 +2,8 @@
  *
  * protobuf-c's parser is lenient: unknown members, doubled members, invalid UTF-8 and embedded NULs all pass it. So
  * codec_unpack() first walks the raw bytes against the descriptors (codec_scan) and refuses whatever an honest packer
- * would not have written, before anything is allocated; only then protobuf-c unpacks, into an arena of bounded size.
+ * would not have written, before anything is allocated; only then the message is made, in an arena of bounded size.
+ * Strings and repeated scalars are not in this language (bytes and repeated messages are; tests/unit/test_codec.c).
  * A message's "type" is its field number in the envelope's oneof; everything is derived from the descriptors.
  */
 #ifndef BULKHEAD_CODEC_H
@@ -42,14 +43,14 @@ enum violation codec_scan(const struct codec *codec, const void *data, size_t si
 struct codec_arena {
     unsigned char *memory; // codec_arena::capacity bytes
     size_t capacity, used;
-    ProtobufCAllocator allocator;
 };
 
 int codec_arena_init(struct codec_arena *arena); /* 0 or -ENOMEM */
 void codec_arena_fini(struct codec_arena *arena);
 
 /* Scans, then unpacks into the arena. The result lives until the next codec_unpack() on that arena (never freed by the
- * caller). VIOLATION_NONE with *ret_envelope set, or the reason with *ret_envelope untouched. */
+ * caller), and as long as `data`, in which its bytes fields lie; nobody else may write there. VIOLATION_NONE with
+ * *ret_envelope set, or the reason with *ret_envelope untouched. */
 enum violation codec_unpack(const struct codec *codec, struct codec_arena *arena, const void *data, size_t size_bytes,
                             ProtobufCMessage **ret_envelope);
 

@@ -189,7 +189,8 @@ static enum violation codec_scan_length_prefixed(const ProtobufCFieldDescriptor 
 
     if (field->type == PROTOBUF_C_TYPE_MESSAGE)
         return codec_scan_message(field->descriptor, part, depth + 1);
-    if (size_bytes > codec_scan_max_length(field))
+    /* No limit is less than this one, so that most fields need no look at the list. */
+    if (size_bytes > LIMIT_DETAIL_BYTES && size_bytes > codec_scan_max_length(field))
         return VIOLATION_TOO_LONG;
     if (field->type == PROTOBUF_C_TYPE_STRING && !text_is_utf8(part.at, size_bytes))
         return VIOLATION_BAD_STRING;
@@ -198,7 +199,7 @@ static enum violation codec_scan_length_prefixed(const ProtobufCFieldDescriptor 
 
 static enum violation codec_scan_count(const ProtobufCFieldDescriptor *field, uint16_t *count)
 {
-    if (*count >= codec_scan_max_count(field))
+    if (*count > 0 && *count >= codec_scan_max_count(field))
         return field->label == PROTOBUF_C_LABEL_REPEATED ? VIOLATION_TOO_MANY_ELEMENTS : VIOLATION_DUPLICATE_FIELD;
     ++*count;
     return VIOLATION_NONE;
@@ -268,10 +269,11 @@ static enum violation codec_scan_key(const ProtobufCMessageDescriptor *descripto
 static enum violation codec_scan_message(const ProtobufCMessageDescriptor *descriptor, struct codec_scan_input input,
                                          unsigned depth)
 {
-    uint16_t counts[CODEC_SCAN_FIELDS] = {0};
+    uint16_t counts[CODEC_SCAN_FIELDS]; // ProtobufCMessageDescriptor::n_fields of them
     bool has_member = false;
 
     assert(descriptor->n_fields <= CODEC_SCAN_FIELDS);
+    memset(counts, 0, descriptor->n_fields * sizeof(counts[0]));
     if (depth > CODEC_DEPTH)
         return VIOLATION_TOO_DEEP;
     while (input.at < input.end) {

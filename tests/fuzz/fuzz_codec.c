@@ -1,6 +1,7 @@
 /* fuzz_codec.c - any bytes as an envelope of either direction.
  *
- * Beyond "no crash": whatever the scan lets pass can be unpacked, and what protobuf-c packs of it passes again. */
+ * Beyond "no crash": whatever the scan lets pass can be unpacked, to the message that protobuf-c makes of it, and what
+ * protobuf-c packs of it passes again. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,20 @@
 #include "tests/fuzz/require.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* `packed` is what became of our message. */
+static void check_against_protobuf_c(const struct codec *codec, const uint8_t *data, size_t size, const uint8_t *packed,
+                                     size_t packed_size)
+{
+    ProtobufCMessage *theirs = protobuf_c_message_unpack(codec->descriptor, NULL, size, data);
+    uint8_t *repacked = malloc(packed_size + 1);
+
+    require(theirs != NULL && repacked != NULL && protobuf_c_message_get_packed_size(theirs) == packed_size);
+    require(protobuf_c_message_pack(theirs, repacked) == packed_size);
+    require(memcmp(packed, repacked, packed_size) == 0);
+    free(repacked);
+    protobuf_c_message_free_unpacked(theirs, NULL);
+}
 
 static void fuzz_direction(const struct codec *codec, const uint8_t *data, size_t size)
 {
@@ -29,6 +44,7 @@ static void fuzz_direction(const struct codec *codec, const uint8_t *data, size_
         require(packed_size <= size); /* fields only ever vanish: defaults that were written out */
         packed = malloc(packed_size);
         require(packed != NULL && protobuf_c_message_pack(envelope, packed) == packed_size);
+        check_against_protobuf_c(codec, data, size, packed, packed_size);
         require(codec_unpack(codec, &arena, packed, packed_size, &envelope) == VIOLATION_NONE);
         require(codec_type_of(envelope) == type);
         free(packed);

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,11 @@ static void check_descriptor(const ProtobufCMessageDescriptor *descriptor, unsig
 
         if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
             assert_int_equal(depth, 1); /* the scanner knows one oneof, the envelope's */
+        /* What codec_unpack() makes no sense of. */
+        assert_int_not_equal(field->type, PROTOBUF_C_TYPE_STRING);
+        assert_int_not_equal(field->label, PROTOBUF_C_LABEL_OPTIONAL);
+        if (field->label == PROTOBUF_C_LABEL_REPEATED)
+            assert_int_equal(field->type, PROTOBUF_C_TYPE_MESSAGE);
         if (field->type == PROTOBUF_C_TYPE_MESSAGE)
             check_descriptor(field->descriptor, depth + 1);
     }
@@ -122,6 +128,50 @@ static void the_messages_keep_to_what_the_scanner_can_tell(void **state)
     (void)state;
     check_descriptor(codec_to_renderer.descriptor, 1);
     check_descriptor(codec_to_broker.descriptor, 1);
+}
+
+static bool lies_within(const void *at, const struct wire *wire)
+{
+    return (const unsigned char *)at >= wire->bytes && (const unsigned char *)at < wire->bytes + wire->size;
+}
+
+/* By protobuf-c's own unpacker it is the same message, in memory of its own. */
+static void check_against_protobuf_c(const struct codec *codec, const struct wire *wire,
+                                     const ProtobufCMessage *envelope)
+{
+    ProtobufCMessage *theirs = protobuf_c_message_unpack(codec->descriptor, NULL, wire->size, wire->bytes);
+    unsigned char *packed[2];
+    size_t sizes[2];
+
+    assert_non_null(theirs);
+    for (int i = 0; i < 2; i++) {
+        const ProtobufCMessage *message = i == 0 ? theirs : envelope;
+
+        packed[i] = malloc(sizeof(wire->bytes));
+        sizes[i] = protobuf_c_message_pack(message, packed[i]);
+    }
+    assert_int_equal(sizes[0], sizes[1]);
+    assert_memory_equal(packed[0], packed[1], sizes[0]);
+    free(packed[0]);
+    free(packed[1]);
+    protobuf_c_message_free_unpacked(theirs, NULL);
+}
+
+static void bytes_stay_where_they_arrived(void **state)
+{
+    struct fixture *fixture = *state;
+    ProtobufCMessage *envelope;
+    const Bulkhead__Log *log;
+
+    wire_bytes(&fixture->inner, 2, "as it came", 10);
+    wire_message(&fixture->envelope, BULKHEAD__TO_BROKER__MESSAGE_LOG, &fixture->inner);
+    assert_int_equal(
+        codec_unpack(&codec_to_broker, &fixture->arena, fixture->envelope.bytes, fixture->envelope.size, &envelope),
+        VIOLATION_NONE);
+    log = ((Bulkhead__ToBroker *)envelope)->log;
+    assert_true(lies_within(log->text.data, &fixture->envelope));
+    assert_int_equal(log->text.len, 10);
+    assert_memory_equal(log->text.data, "as it came", 10);
 }
 
 static void check_round_trip(struct fixture *fixture, const struct codec *codec, unsigned type)
@@ -135,6 +185,7 @@ static void check_round_trip(struct fixture *fixture, const struct codec *codec,
     assert_int_equal(protobuf_c_message_get_packed_size(envelope), wire->size);
     assert_int_equal(protobuf_c_message_pack(envelope, packed), wire->size);
     assert_memory_equal(packed, wire->bytes, wire->size);
+    check_against_protobuf_c(codec, wire, envelope);
     free(packed);
 }
 
@@ -171,6 +222,8 @@ static void check_flips(struct fixture *fixture, const struct codec *codec, unsi
         violation = codec_unpack(codec, &fixture->arena, wire->bytes, wire->size, &envelope);
         assert_int_not_equal(violation, VIOLATION_UNDECODABLE); /* what the scan lets pass can be unpacked */
         refused += violation != VIOLATION_NONE;
+        if (violation == VIOLATION_NONE)
+            check_against_protobuf_c(codec, wire, envelope);
         wire->bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
     }
     assert_true(refused > 0);
@@ -591,6 +644,7 @@ int main(void)
         with_fixture(every_message_comes_through_byte_for_byte),
         with_fixture(no_message_passes_when_cut_short),
         with_fixture(what_the_scan_lets_pass_can_always_be_unpacked),
+        with_fixture(bytes_stay_where_they_arrived),
         with_fixture(the_largest_messages_fit_the_arena),
         with_fixture(the_arena_is_reused_for_every_message),
         with_fixture(an_exhausted_arena_is_undecodable),
