@@ -126,11 +126,12 @@ uint64_t peer_flow_id(pid_t pid, bool is_upward, uint64_t sent_ns)
     return sent_ns ^ (uint64_t)pid << 40 ^ (uint64_t)is_upward << 63;
 }
 
-static void trace_received(struct peer *peer, const struct channel_message *message, uint64_t done_ns)
+static void trace_received(struct peer *peer, const struct channel_message *message)
 {
     struct trace *trace = broker_trace(peer->broker);
     if (trace == NULL)
         return;
+    uint64_t done_ns = clock_now_ns();
     char name[64];
     snprintf(name, sizeof name, "ipc.%s", codec_type_name(message->codec, message->type));
     uint64_t flow = peer_flow_id(peer->pid, true, message->to_broker->sent_ns);
@@ -197,19 +198,20 @@ static enum violation handle_message(struct peer *peer, struct channel_message *
     if (message->to_broker->sent_ns != 0)
         counter_add_latency(&peer->counters.to_broker[message->type],
                             message->received_ns - message->to_broker->sent_ns);
-    log_write(LOG_DEBUG, "%s pid=%d msg=%s bytes=%zu", peer->label, (int)peer->pid,
-              codec_type_name(message->codec, message->type), message->size_bytes);
+    if (log_get_level() <= LOG_DEBUG)
+        log_write(LOG_DEBUG, "%s pid=%d msg=%s bytes=%zu", peer->label, (int)peer->pid,
+                  codec_type_name(message->codec, message->type), message->size_bytes);
     violation = peer->listener->message(peer, message, peer->userdata);
     if (!peer->is_destroyed)
-        trace_received(peer, message, clock_now_ns());
+        trace_received(peer, message);
     return violation;
 }
 
-/* The token bucket: a second's worth of burst. False when the peer is over its rate. */
-static bool take_token(struct peer *peer)
+/* The token bucket: a second's worth of burst. False when the peer is over its rate. `now` is when the message's packet
+ * was read: a look at the clock for each message would cost as much as its dispatch. */
+static bool take_token(struct peer *peer, uint64_t now)
 {
     double rate = broker_policy(peer->broker)->messages_per_second;
-    uint64_t now = clock_now_ns();
     peer->tokens += (double)(now - peer->tokens_at_ns) * rate / 1e9;
     if (peer->tokens > rate)
         peer->tokens = rate;
@@ -285,7 +287,7 @@ static bool read_messages(struct peer *peer, unsigned most, bool is_gone)
             refuse(peer, violation, result == CHANNEL_VIOLATION);
             break;
         }
-        if (peer->channel_source != NULL && !is_gone && !take_token(peer)) {
+        if (peer->channel_source != NULL && !is_gone && !take_token(peer, message.received_ns)) {
             throttle(peer);
             break;
         }

@@ -75,7 +75,7 @@ static size_t find_paint(const struct requests *requests, uint64_t id)
 void requests_set_page(struct requests *requests, uint64_t id, uint32_t page)
 {
     struct request *request = requests_find(requests, id);
-    size_t paint = find_paint(requests, id);
+    size_t paint = request != NULL && !is_painting(request->type) ? REQUESTS_PAINTS : find_paint(requests, id);
     if (request != NULL)
         request->page = page;
     if (paint < REQUESTS_PAINTS)
