@@ -223,15 +223,21 @@ struct times {
     double p50_us, p99_us, p999_us, mean_us;
 };
 
+static double at_fraction_us(const uint32_t *sorted_ns, uint32_t count, uint64_t per_mille)
+{
+    uint64_t at = count * per_mille / 1000;
+    return sorted_ns[at] / 1e3;
+}
+
 static struct times summarise(uint32_t *times_ns, uint32_t count)
 {
     uint64_t sum = 0;
     qsort(times_ns, count, sizeof *times_ns, compare_times);
     for (uint32_t i = 0; i < count; i++)
         sum += times_ns[i];
-    return (struct times){.p50_us = times_ns[count / 2] / 1e3,
-                          .p99_us = times_ns[(uint64_t)count * 99 / 100] / 1e3,
-                          .p999_us = times_ns[(uint64_t)count * 999 / 1000] / 1e3,
+    return (struct times){.p50_us = at_fraction_us(times_ns, count, 500),
+                          .p99_us = at_fraction_us(times_ns, count, 990),
+                          .p999_us = at_fraction_us(times_ns, count, 999),
                           .mean_us = (double)sum / count / 1e3};
 }
 
