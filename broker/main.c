@@ -11,6 +11,7 @@
 #include "broker/cmd.h"
 #include "broker/cmd_help.h"
 #include "broker/exit_codes.h"
+#include "common/fd.h"
 #include "common/text.h"
 
 static const struct {
@@ -49,6 +50,7 @@ int main(int argc, char **argv)
     /* A closed pipe and a file-size limit are errors of the write, not the end of the broker. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    fd_raise_limit();
     if (argc < 2) {
         help_print_overview(stderr);
         return EXIT_CODE_USAGE;

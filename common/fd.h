@@ -30,6 +30,10 @@ int fd_set_nonblocking(int fd, int on);
 /* Writes all of data, through EINTR and short writes. 0, or -errno (-EPIPE, -ENOSPC, …). */
 int fd_write_all(int fd, const void *data, size_t size_bytes);
 
+/* As many open files as this process may have: the usual 1024 are for programs that use select(2), and a broker of a
+ * few hundred tabs needs more. */
+void fd_raise_limit(void);
+
 /* Number of open descriptors of this process, from /proc/self/fd; -errno if that cannot be read. For leak checks. */
 int fd_count_open(void);
 

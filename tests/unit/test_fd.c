@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -157,9 +158,23 @@ static void the_clock_never_goes_back(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, count_fds, check_fds)
 
+static void the_limit_of_open_files_is_raised_as_far_as_it_goes(void **state)
+{
+    struct rlimit before, after;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){64, before.rlim_max}), 0);
+    fd_raise_limit();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
+    assert_int_equal(after.rlim_cur, before.rlim_max);
+    assert_int_equal(after.rlim_max, before.rlim_max);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_limit_of_open_files_is_raised_as_far_as_it_goes),
         TEST(closes_once_and_keeps_errno),
         TEST(stealing_moves_ownership_out_of_a_cleanup),
         TEST(closes_what_lies_between_and_nothing_else),
