@@ -4,6 +4,7 @@
 
 #include "broker/batch_report.h"
 #include "broker/cli.h"
+#include "broker/cli_document.h"
 #include "broker/cli_lines.h"
 #include "broker/cmd.h"
 #include "broker/exit_codes.h"
@@ -28,6 +29,7 @@ static const char help[] =
     "      --json                a JSON object on standard output\n"
     "      --require LAYER,...   these layers are wanted even where this host does not have them; \"all\" for\n"
     "                            every one that is not optional (bulkhead help layers lists them)\n"
+    "      --password-file FILE  the first line of FILE is the password of encrypted documents\n"
     "      --memory SIZE         memory one renderer may use: 512M, 2G (default 1G)\n"
     "      --timeout SECONDS     give up on opening a FILE that takes longer (30)\n"
     "      --policy FILE         the broker's limits as a JSON object (bulkhead help policy)\n"
@@ -42,12 +44,14 @@ static const char help[] =
 static const struct option long_options[] = {
     CLI_COMMON_OPTIONS,
     {"syscalls", no_argument, NULL, OPTION_SYSCALLS},
+    {"password-file", required_argument, NULL, CLI_OPTION_PASSWORD_FILE},
     {NULL, 0, NULL, 0},
 };
 
 struct sandbox_run {
     struct cli_common common;
-    layer_set required; /* judged here: the page is to be seen whatever is missing */
+    struct cli_document document; /* its password */
+    layer_set required;           /* judged here: the page is to be seen whatever is missing */
     bool is_syscalls;
     char **inputs; /* argv's; input_count of them */
     size_t input_count;
@@ -130,7 +134,7 @@ static const struct broker_listener broker_listener = {.shutdown = on_shutdown, 
 
 static void open_input(struct sandbox_run *run, size_t index)
 {
-    const struct tab_options options = {.timeout_ms = run->common.timeout_ms};
+    const struct tab_options options = {.timeout_ms = run->common.timeout_ms, .password = run->document.password};
     struct document *document;
     char shown[512], text[64];
     text_escape(shown, sizeof(shown), run->inputs[index], strlen(run->inputs[index]));
@@ -258,10 +262,13 @@ static int parse(int argc, char **argv, struct sandbox_run *run)
         }
         if (option == '?' || option == ':')
             return cli_bad_option("sandbox", argv, option, long_options);
+        int r = 0;
         if (option == OPTION_SYSCALLS)
             run->is_syscalls = true;
-        else if (cli_common_option(&run->common, "sandbox", option, optarg) != 0)
-            return EXIT_CODE_USAGE;
+        else if ((r = cli_common_option(&run->common, "sandbox", option, optarg)) == 1)
+            r = cli_document_option(&run->document, "sandbox", option, optarg);
+        if (r != 0)
+            return r == -EIO ? EXIT_CODE_UNREADABLE : EXIT_CODE_USAGE;
     }
     run->inputs = argv + optind;
     run->input_count = (size_t)(argc - optind);
@@ -271,22 +278,30 @@ static int parse(int argc, char **argv, struct sandbox_run *run)
     return code == EXIT_CODE_OK ? -1 : code;
 }
 
-int cmd_sandbox(int argc, char **argv)
+/* The exit code of a run that was asked for well. */
+static int start(struct sandbox_run *run)
 {
     char *default_inputs[] = {(char *)"about:blank"};
+    if (run->is_syscalls)
+        return list_syscalls(run);
+    if (run->input_count == 0) {
+        run->inputs = default_inputs;
+        run->input_count = 1;
+    }
+    run->required = run->common.broker.require;
+    run->common.broker.require = 0;
+    run->common.broker.spares = 0; /* they would be on the page, and tell nothing that the others do not */
+    return run_sandbox(run);
+}
+
+int cmd_sandbox(int argc, char **argv)
+{
     struct sandbox_run run = {.code = EXIT_CODE_OK};
     cli_common_init(&run.common);
+    cli_document_init(&run.document);
     int code = parse(argc, argv, &run);
-    if (code >= 0)
-        return code;
-    if (run.is_syscalls)
-        return list_syscalls(&run);
-    if (run.input_count == 0) {
-        run.inputs = default_inputs;
-        run.input_count = 1;
-    }
-    run.required = run.common.broker.require;
-    run.common.broker.require = 0;
-    run.common.broker.spares = 0; /* they would be on the page, and tell nothing that the others do not */
-    return run_sandbox(&run);
+    if (code < 0)
+        code = start(&run);
+    cli_document_fini(&run.document);
+    return code;
 }

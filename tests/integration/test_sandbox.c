@@ -238,6 +238,10 @@ static void a_document_that_cannot_be_opened_is_told_beside_the_page(void **stat
     assert_non_null(strstr(result.err, "no-such.pdf"));
     assert_string_equal(result.out, "");
     process_result_free(&result);
+    SANDBOX(&result, document_path("encrypted.pdf"));
+    assert_int_equal(result.exit_code, IS_SANITIZED ? EXIT_CODE_NOT_IN_FORCE : EXIT_CODE_PASSWORD_REQUIRED);
+    assert_non_null(strstr(result.err, "--password-file"));
+    process_result_free(&result);
     SANDBOX(&result, "about:no-such-page");
     assert_int_not_equal(result.exit_code, EXIT_CODE_OK);
     assert_non_null(strstr(result.err, "about:no-such-page"));
