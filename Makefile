@@ -144,13 +144,14 @@ MAN5 := $(wildcard demo/man/*.5)
 install: all ## install below PREFIX (/usr/local), DESTDIR honoured
 	install -d $(BINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5
 	install -m 755 $(BULKHEAD) $(BINDIR)/bulkhead
+	install -m 755 $(LAB) $(BINDIR)/bulkhead-lab
 	install -m 755 $(RENDERER) $(LIBEXECDIR)/bulkhead-renderer
 	install -m 755 $(ATTACKER) $(LIBEXECDIR)/bulkhead-attacker
 	$(if $(MAN1),install -m 644 $(MAN1) $(MANDIR)/man1/)
 	$(if $(MAN5),install -m 644 $(MAN5) $(MANDIR)/man5/)
 
 uninstall: ## remove what install put there
-	rm -f $(BINDIR)/bulkhead $(LIBEXECDIR)/bulkhead-renderer $(LIBEXECDIR)/bulkhead-attacker \
+	rm -f $(BINDIR)/bulkhead $(BINDIR)/bulkhead-lab $(LIBEXECDIR)/bulkhead-renderer $(LIBEXECDIR)/bulkhead-attacker \
 		$(addprefix $(MANDIR)/man1/,$(notdir $(MAN1))) \
 		$(addprefix $(MANDIR)/man5/,$(notdir $(MAN5)))
 	-@rmdir $(LIBEXECDIR) 2>/dev/null || true

@@ -13,23 +13,30 @@
 #include "common/text.h"
 #include "demo/lab/bench.h"
 #include "demo/lab/list.h"
+#include "demo/lab/multiplex.h"
 #include "demo/lab/scratch.h"
 
-static const char usage[] =
-    "usage: bulkhead-lab list [--json]\n"
-    "       bulkhead-lab show [--json] [NAME...]    the story of a mechanism, its pitfall provoked and handled\n"
-    "       bulkhead-lab show pipeline -- COMMAND... ['|' COMMAND...]...\n"
-    "       bulkhead-lab bench [OPTION...] [NAME...]\n"
-    "\n"
-    "  --json            for programs\n"
-    "  --rounds N        medians over N runs of each (5)\n"
-    "  --messages N      of 1 KB, one way (1000000)\n"
-    "  --round-trips N   of 64 bytes (20000)\n"
-    "  --transfer SIZE   one large transfer (1000M)\n"
-    "  --budget SECONDS  for the whole table (60; 0: as long as it takes): fewer messages where there is no time\n"
-    "  --plot FILE.svg   bar charts of the table\n"
-    "\n"
-    "Exit code 0: all that was claimed held. 1: something did not. 2: bad usage.\n";
+static const char usage[] = "usage: bulkhead-lab list [--json]\n"
+                            "       bulkhead-lab show [--json] [NAME...]\n"
+                            "       bulkhead-lab show pipeline -- COMMAND... ['|' COMMAND...]...\n"
+                            "       bulkhead-lab bench [OPTION...] [NAME...]\n"
+                            "       bulkhead-lab multiplex [--json] [--plot FILE.svg] [N...]\n"
+                            "\n"
+                            "show tells the story of a mechanism, its pitfall provoked and then handled. bench\n"
+                            "measures them between two processes. multiplex has select, poll and epoll over N\n"
+                            "descriptors.\n"
+                            "\n"
+                            "  --json            for programs\n"
+                            "  --rounds N        medians over N runs of each (5)\n"
+                            "  --messages N      of 1 KB, one way (1000000)\n"
+                            "  --round-trips N   of 64 bytes (20000)\n"
+                            "  --transfer SIZE   one large transfer (1000M)\n"
+                            "  --budget SECONDS  for the whole table: fewer messages where time is short (60;\n"
+                            "                    0: as long as it takes)\n"
+                            "  --plot FILE.svg   bar charts of the table; lines for multiplex\n"
+                            "  -h, --help        this text\n"
+                            "\n"
+                            "Exit code 0: all that was claimed held. 1: something did not. 2: bad usage.\n";
 
 struct lab_options {
     bool json;
@@ -134,6 +141,13 @@ static int run_shows(const struct lab_options *options, const char *directory, c
     return all_hold ? EXIT_CODE_OK : EXIT_CODE_SOME_FAILED;
 }
 
+static int finish_plot(int rc)
+{
+    if (rc < 0)
+        fprintf(stderr, "bulkhead-lab: cannot write the chart: %s\n", strerror(-rc));
+    return rc < 0 ? EXIT_CODE_OUTPUT_UNWRITABLE : EXIT_CODE_OK;
+}
+
 static int run_bench(struct lab_options *options, const char *directory, const struct lab_entry **entries, size_t count)
 {
     size_t row_count;
@@ -152,10 +166,8 @@ static int run_bench(struct lab_options *options, const char *directory, const s
         lab_bench_print(stdout, &options->bench, rows, row_count);
     if (options->plot_path != NULL)
         rc = lab_bench_plot(options->plot_path, rows, row_count);
-    if (rc < 0)
-        fprintf(stderr, "bulkhead-lab: cannot write the chart: %s\n", strerror(-rc));
     free(rows);
-    return rc < 0 ? EXIT_CODE_OUTPUT_UNWRITABLE : EXIT_CODE_OK;
+    return finish_plot(rc);
 }
 
 /* Whether what stands after "--" has somewhere to go. */
@@ -169,6 +181,54 @@ static int check_words(const char *command, const struct lab_options *options, c
     if (options->word_count == 0)
         return bad_usage("after -- there must be", entries[0]->arguments);
     return EXIT_CODE_OK;
+}
+
+/* The numbers of descriptors to measure: those given, or up to 100,000, with the most that is allowed here among them.
+ * How many, or 0 with what is wrong said. */
+static size_t choose_crowds(char **words, size_t word_count, unsigned ret_counts[MULTIPLEX_ROWS_MAX])
+{
+    static const unsigned usual[] = {10, 30, 100, 300, 1000, 3000, 10000, 30000, 100000};
+    unsigned allowed = multiplex_allowed();
+    size_t count = 0;
+    uint64_t number;
+
+    for (size_t i = 0; i < word_count; i++) {
+        if (count == MULTIPLEX_ROWS_MAX || !cli_parse_number(words[i], MULTIPLEX_LEAST, MULTIPLEX_MOST, &number)) {
+            bad_usage("multiplex takes up to 32 numbers from 1 to 1000000, not", words[i]);
+            return 0;
+        }
+        ret_counts[count++] = (unsigned)number;
+    }
+    for (size_t i = 0; word_count == 0 && i < sizeof(usual) / sizeof(usual[0]); i++) {
+        if (i > 0 && usual[i - 1] < allowed && allowed < usual[i])
+            ret_counts[count++] = allowed;
+        ret_counts[count++] = usual[i];
+    }
+    return count;
+}
+
+static int run_multiplex(const struct lab_options *options, char **words, size_t word_count)
+{
+    enum { BUDGET_MS = 200 };
+    struct multiplex_row rows[MULTIPLEX_ROWS_MAX];
+    unsigned counts[MULTIPLEX_ROWS_MAX];
+    size_t count = choose_crowds(words, word_count, counts);
+    int rc = 0;
+
+    if (count == 0)
+        return EXIT_CODE_USAGE;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = multiplex_measure(counts[i], BUDGET_MS, &rows[i]);
+    if (rc < 0) {
+        fprintf(stderr, "bulkhead-lab: no process to measure in: %s\n", strerror(-rc));
+        return EXIT_CODE_INTERNAL;
+    }
+    if (options->json)
+        multiplex_print_json(stdout, rows, count);
+    else
+        multiplex_print(stdout, rows, count);
+    return cli_finish_stdout(
+        finish_plot(options->plot_path != NULL ? multiplex_plot(options->plot_path, rows, count) : 0));
 }
 
 static int run(const char *command, struct lab_options *options, char **names, size_t name_count)
@@ -245,6 +305,9 @@ int main(int argc, char **argv)
         return EXIT_CODE_USAGE;
     }
     const char *command = argv[optind++];
+    if (strcmp(command, "multiplex") == 0)
+        return options.words == NULL ? run_multiplex(&options, argv + optind, (size_t)(argc - optind))
+                                     : bad_usage("multiplex takes numbers of descriptors, and nothing after", "--");
     if (strcmp(command, "list") != 0 && strcmp(command, "show") != 0 && strcmp(command, "bench") != 0)
         return bad_usage("there is no command", command);
     return run(command, &options, argv + optind, (size_t)(argc - optind));

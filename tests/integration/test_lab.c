@@ -196,6 +196,74 @@ static void a_command_that_is_not_there_fails_the_show_and_is_named(void **state
     json_decref(run_json(empty_stage, 1));
 }
 
+static double median_us(const json_t *row, const char *call)
+{
+    return json_number_value(json_object_get(json_object_get(row, call), "median_us"));
+}
+
+static const char *error_of(const json_t *row, const char *call)
+{
+    return json_string_value(json_object_get(json_object_get(row, call), "error"));
+}
+
+/* 900 descriptors are within every limit; a million are beyond RLIMIT_NOFILE, or there is memory for them. */
+static void poll_pays_for_each_descriptor_and_select_says_where_it_ends(void **state)
+{
+    char plot[SCRATCH_PATH];
+    const char *argv[] = {"bulkhead-lab", "multiplex", "--json", "--plot", scratch_path(state, "lines.svg", plot),
+                          "10",           "900",       "1500",   NULL};
+    json_t *table = run_json(argv, 0), *rows = json_object_get(table, "rows");
+    const json_t *few = json_array_get(rows, 0), *many = json_array_get(rows, 1), *beyond = json_array_get(rows, 2);
+    size_t bytes;
+
+    assert_int_equal(json_array_size(rows), 3);
+    assert_true(median_us(few, "epoll") > 0);
+    assert_true(median_us(many, "poll") / median_us(few, "poll") >
+                2 * median_us(many, "epoll") / median_us(few, "epoll"));
+    assert_true(median_us(many, "select") > median_us(few, "select"));
+    if (json_integer_value(json_object_get(table, "allowed")) >= 1500) {
+        assert_string_equal(error_of(beyond, "select"), "FD_SETSIZE");
+        assert_true(median_us(beyond, "poll") > 0 && median_us(beyond, "epoll") > 0);
+    } else
+        assert_string_equal(error_of(beyond, "poll"), "EMFILE");
+    json_decref(table);
+    char *svg = scratch_read(plot, &bytes);
+    assert_non_null(svg);
+    assert_non_null(strstr(svg, "</svg>"));
+    free(svg);
+}
+
+/* Under a limit of our own the table says so, and has the most that fits. */
+static void a_limit_on_descriptors_is_said_and_measured_up_to(void **state)
+{
+    static const char as_user[] = "ulimit -n 600 && exec \"$0\" multiplex --json";
+    static const char as_root[] = "ulimit -n 600 && exec setpriv --bounding-set -all \"$0\" multiplex --json";
+    const char *build = getenv("BULKHEAD_BUILD");
+    char program[SCRATCH_PATH];
+    const char *argv[] = {"/bin/sh", "-c", geteuid() == 0 ? as_root : as_user, program, NULL};
+
+    snprintf(program, sizeof(program), "%s/bulkhead-lab", build != NULL ? build : "build/release");
+    json_t *table = run_json(argv, 0), *rows = json_object_get(table, "rows");
+    json_int_t allowed = json_integer_value(json_object_get(table, "allowed"));
+    const json_t *row;
+    size_t i;
+    bool has_most = false;
+
+    (void)state;
+    assert_true(allowed > 0 && allowed < 600);
+    json_array_foreach(rows, i, row)
+    {
+        json_int_t descriptors = json_integer_value(json_object_get(row, "descriptors"));
+        has_most |= descriptors == allowed;
+        if (descriptors > allowed)
+            assert_string_equal(error_of(row, "epoll"), "EMFILE");
+        else
+            assert_true(median_us(row, "epoll") > 0);
+    }
+    assert_true(has_most);
+    json_decref(table);
+}
+
 static void assert_refused(const char *const *argv, const char *words)
 {
     struct process_result result;
@@ -216,6 +284,7 @@ static void bad_usage_is_named(void **state)
     const char *bad_size[] = {"bulkhead-lab", "bench", "--transfer", "5", NULL};
 
     const char *bad_budget[] = {"bulkhead-lab", "bench", "--budget", "soon", NULL};
+    const char *bad_crowd[] = {"bulkhead-lab", "multiplex", "10", "0", NULL};
     const char *words_for_nobody[] = {"bulkhead-lab", "show", "pipe", "--", "ls", NULL};
     const char *words_for_two[] = {"bulkhead-lab", "show", "pipe", "pipeline", "--", "ls", NULL};
     const char *no_words[] = {"bulkhead-lab", "show", "pipeline", "--", NULL};
@@ -230,6 +299,7 @@ static void bad_usage_is_named(void **state)
     assert_refused(bad_number, "--rounds");
     assert_refused(bad_size, "--transfer");
     assert_refused(bad_budget, "--budget");
+    assert_refused(bad_crowd, "\"0\"");
 }
 
 static void the_list_names_every_mechanism_once(void **state)
@@ -259,6 +329,9 @@ int main(void)
         cmocka_unit_test(a_command_that_is_not_there_fails_the_show_and_is_named),
         cmocka_unit_test_setup_teardown(every_transport_carries_what_it_is_given, scratch_make, scratch_remove),
         cmocka_unit_test(where_time_is_short_fewer_messages_are_measured_and_said),
+        cmocka_unit_test_setup_teardown(poll_pays_for_each_descriptor_and_select_says_where_it_ends, scratch_make,
+                                        scratch_remove),
+        cmocka_unit_test(a_limit_on_descriptors_is_said_and_measured_up_to),
         cmocka_unit_test(bad_usage_is_named),
         cmocka_unit_test(the_list_names_every_mechanism_once),
     };

@@ -61,17 +61,22 @@ static char *read_page(const char *name)
     return text;
 }
 
-/* Standard output of `bulkhead FIRST SECOND`; owned. */
-static char *run(const char *first, const char *second)
+/* Standard output of a command; owned. */
+static char *run_command(const char *const *argv)
 {
     struct process_result result;
-    const char *const argv[] = {"bulkhead", first, second, NULL};
     process_run(argv, NULL, &result);
     assert_int_equal(result.exit_code, 0);
     char *text = strdup(result.out);
     assert_non_null(text);
     process_result_free(&result);
     return text;
+}
+
+static char *run(const char *first, const char *second)
+{
+    const char *const argv[] = {"bulkhead", first, second, NULL};
+    return run_command(argv);
 }
 
 /* Calls fn for every line of text, which it cuts up and frees. */
@@ -107,6 +112,16 @@ static void compare_options(const char *command, const char *page)
     each_line(read_page(page), take_option_of_page, &manual);
     each_line(run(command, "--help"), take_option_of_help, &program);
     expect_same(&manual, &program, page);
+}
+
+static void every_option_of_the_lab_is_in_its_manual_and_no_other(void **state)
+{
+    const char *const argv[] = {"bulkhead-lab", "--help", NULL};
+    struct words manual, program;
+    (void)state;
+    each_line(read_page("bulkhead-lab.1"), take_option_of_page, &manual);
+    each_line(run_command(argv), take_option_of_help, &program);
+    expect_same(&manual, &program, "bulkhead-lab.1");
 }
 
 static void every_option_is_in_the_manual_and_no_other(void **state)
@@ -240,6 +255,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
     const struct CMUnitTest tests[] = {
         TEST(every_option_is_in_the_manual_and_no_other),
+        TEST(every_option_of_the_lab_is_in_its_manual_and_no_other),
         TEST(every_exit_code_is_in_the_manual_and_no_other),
         TEST(every_layer_is_in_the_manual_and_no_other),
         TEST(every_policy_key_is_in_the_manual_and_no_other),

@@ -8,18 +8,24 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/fd.h"
 #include "demo/lab/entry.h"
-#include "demo/lab/pair.h"
 
-enum { JOB_MS = 20, DEADLINE_MS = 2000, JOBS_BEFORE = 5 };
+enum manner {
+    LEAVES_AT_ONCE,    /* what a signal does by itself */
+    DRAINS_WHAT_COMES, /* goes on until there is nothing left to do */
+    SHUTS_DOWN,        /* takes no new work, and has a deadline */
+};
 
 /* A server: each message on its socket is a job, answered when it is done. */
 struct server {
+    enum manner manner;
     int jobs; // its end of a seqpacket socket
+    int job_ms, deadline_ms;
     const char *state_path;
     unsigned done, refused;
 };
@@ -44,7 +50,7 @@ static void take_jobs(struct server *server, int shutdown_fd, uint64_t deadline_
     while (recv(server->jobs, job, sizeof(job), MSG_DONTWAIT) > 0) {
         bool in_time = deadline_ms == 0 || clock_now_ms() < deadline_ms;
         if (in_time)
-            poll(NULL, 0, JOB_MS); /* the work */
+            poll(NULL, 0, server->job_ms); /* the work */
         server->done += in_time;
         server->refused += !in_time;
         (void)!send(server->jobs, in_time ? "done" : "late", 4, MSG_NOSIGNAL);
@@ -56,14 +62,26 @@ static void take_jobs(struct server *server, int shutdown_fd, uint64_t deadline_
     }
 }
 
+/* The sender's next send says EPIPE; what is queued can still be read. */
+static int shut_down(struct server *server, int signal_fd)
+{
+    bool takes_new = server->manner == DRAINS_WHAT_COMES;
+
+    if (!takes_new)
+        shutdown(server->jobs, SHUT_RD);
+    take_jobs(server, signal_fd, takes_new ? UINT64_MAX : clock_now_ms() + (uint64_t)server->deadline_ms);
+    return save_state(server);
+}
+
 static int serve(void *userdata)
 {
     struct server *server = userdata;
     sigset_t term;
 
+    signal(SIGTERM, SIG_DFL);
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);
-    sigprocmask(SIG_BLOCK, &term, NULL);
+    sigprocmask(server->manner == LEAVES_AT_ONCE ? SIG_UNBLOCK : SIG_BLOCK, &term, NULL);
     int signal_fd = signalfd(-1, &term, SFD_CLOEXEC);
     (void)!send(server->jobs, "up", 2, MSG_NOSIGNAL);
     for (;;) {
@@ -71,58 +89,145 @@ static int serve(void *userdata)
         if (poll(sources, 2, 10000) <= 0)
             return 2;
         if (sources[0].revents)
-            break;
+            return shut_down(server, signal_fd);
         take_jobs(server, signal_fd, 0);
     }
-    shutdown(server->jobs,
-             SHUT_RD); /* no new work: the sender's next send says EPIPE; what is queued can still be read */
-    take_jobs(server, signal_fd, clock_now_ms() + DEADLINE_MS);
-    return save_state(server);
 }
 
-static unsigned count_answers(int fd, const char *answer)
-{
-    char text[16];
-    unsigned count = 0;
-    ssize_t length;
+/* Its client: how much it asks for, and what came of it. */
+struct client {
+    unsigned jobs;     // sent before the signal
+    bool goes_on;      // sends another one for every answer, after it as well
+    unsigned patience; // answers after which it has seen enough; 0: to the end
+    unsigned sent, done, late;
+    bool is_refused;  // a send said EPIPE
+    bool is_still_up; // the server, when patience ended
+    int status;       // of the server's process
+    char saved[64];   // the state it left
+};
 
-    while ((length = recv(fd, text, sizeof(text), MSG_DONTWAIT)) > 0)
-        count += (size_t)length == strlen(answer) && memcmp(text, answer, (size_t)length) == 0;
-    return count;
+static void send_job(struct client *client, int socket)
+{
+    if (send(socket, "job", 3, MSG_NOSIGNAL) == 3)
+        client->sent++;
+    else
+        client->is_refused = errno == EPIPE;
+}
+
+static void take_answers(struct client *client, int socket)
+{
+    struct pollfd answers = {.fd = socket, .events = POLLIN};
+    char text[16];
+
+    while (poll(&answers, 1, 10000) == 1) {
+        ssize_t length = recv(socket, text, sizeof(text), MSG_DONTWAIT);
+        if (length < 0 && errno == ECONNRESET)
+            continue; /* it died with jobs unread: what it had answered comes after this */
+        if (length != 4)
+            return;
+        client->done += memcmp(text, "done", 4) == 0;
+        client->late += memcmp(text, "late", 4) == 0;
+        if (client->goes_on && !client->is_refused)
+            send_job(client, socket);
+        if (client->patience > 0 && client->done >= client->patience)
+            return;
+    }
+}
+
+static void run(struct lab_stage *stage, enum manner manner, int job_ms, int deadline_ms, struct client *client)
+{
+    char path[128], text[16];
+    struct server server = {.manner = manner, .job_ms = job_ms, .deadline_ms = deadline_ms, .state_path = path};
+    int sockets[2];
+
+    snprintf(path, sizeof(path), "%s/state", lab_stage_directory(stage));
+    client->status = -EIO;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+        return;
+    server.jobs = sockets[1];
+    pid_t pid = lab_fork(stage, serve, &server);
+    fd_close(&sockets[1]);
+    if (pid > 0 && recv(sockets[0], text, sizeof(text), 0) == 2) { /* it is up */
+        for (unsigned i = 0; i < client->jobs; i++)
+            send_job(client, sockets[0]);
+        kill(pid, SIGTERM);
+        take_answers(client, sockets[0]);
+        if (client->patience > 0) {
+            client->is_still_up = waitpid(pid, NULL, WNOHANG) == 0;
+            kill(pid, SIGKILL);
+        }
+        client->status = lab_wait_child(pid, 10000);
+        if (!client->is_refused)
+            send_job(client, sockets[0]);
+    }
+    fd_close(&sockets[0]);
+    _fd_cleanup_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)!read(fd, client->saved, sizeof(client->saved) - 1);
+    unlink(path);
+}
+
+/* What is saved is what was answered. */
+static bool is_saved(const struct client *client)
+{
+    char expected[64];
+
+    snprintf(expected, sizeof(expected), "done %u refused %u\n", client->done, client->late);
+    return strcmp(client->saved, expected) == 0;
+}
+
+static void show_leaving(struct lab_stage *stage)
+{
+    struct client client = {.jobs = 5};
+
+    lab_pitfall(stage, "Left to itself the signal ends the server in the middle of its work.");
+    run(stage, LEAVES_AT_ONCE, 1000, 0, &client);
+    lab_claim(stage, client.status == 128 + SIGTERM && client.done < 5 && client.saved[0] == '\0',
+              "five jobs were queued: %u done, the others lost without a word, no state saved", client.done);
+}
+
+static void show_draining(struct lab_stage *stage)
+{
+    struct client client = {.jobs = 100, .goes_on = true, .patience = 200};
+
+    lab_pitfall(stage, "A server that finishes all there is, and goes on taking new work, may never end.");
+    run(stage, DRAINS_WHAT_COMES, 2, 0, &client);
+    lab_claim(stage, client.is_still_up && client.done == 200,
+              "100 jobs were queued when the signal came; %u done it is still at it: killed", client.done);
+}
+
+static void show_shutdown(struct lab_stage *stage)
+{
+    struct client client = {.jobs = 5, .goes_on = true};
+
+    lab_say(stage, "Now in order: no new work, what was taken is finished, the state is saved, exit code 0.");
+    run(stage, SHUTS_DOWN, 20, 60000, &client);
+    lab_claim(stage, client.status == 0 && client.is_refused,
+              "the server ended by itself, and its client, which would have gone on, was told: EPIPE");
+    lab_claim(stage, client.done == client.sent && client.done >= 5 && client.late == 0,
+              "all %u jobs that were taken were finished", client.done);
+    lab_claim(stage, is_saved(&client), "its state was saved, whole, under its name: %.*s",
+              (int)strcspn(client.saved, "\n"), client.saved);
+}
+
+static void show_deadline(struct lab_stage *stage)
+{
+    struct client client = {.jobs = 50};
+
+    lab_say(stage, "Fifty jobs of 20 ms, and a deadline of 100 ms:");
+    run(stage, SHUTS_DOWN, 20, 100, &client);
+    lab_claim(stage, client.status == 0 && client.late > 0 && client.done + client.late == 50,
+              "%u were finished, %u were told that it is too late, none is without an answer", client.done,
+              client.late);
+    lab_claim(stage, is_saved(&client), "and that is what was saved");
 }
 
 static void show(struct lab_stage *stage)
 {
-    char path[128], saved[64] = {0}, text[16];
-    struct server server = {.state_path = path};
-    int sockets[2];
-
-    snprintf(path, sizeof(path), "%s/state", lab_stage_directory(stage));
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0) {
-        lab_claim(stage, false, "socketpair: %s", strerror(errno));
-        return;
-    }
-    server.jobs = sockets[1];
-    pid_t pid = lab_fork(stage, serve, &server);
-    fd_close(&sockets[1]);
-    (void)!recv(sockets[0], text, sizeof(text), 0); /* it is up */
-    for (int i = 0; i < JOBS_BEFORE; i++)
-        (void)!send(sockets[0], "job", 3, MSG_NOSIGNAL);
-    kill(pid, SIGTERM);
-    lab_say(stage, "Five jobs are queued, then SIGTERM comes.");
-    int status = lab_wait_child(pid, DEADLINE_MS + 5000);
-    lab_claim(stage, status == 0, "the server ended by itself, exit code 0");
-    unsigned answered = count_answers(sockets[0], "done");
-    lab_claim(stage, answered == JOBS_BEFORE, "every job taken before the signal was finished: %u answers", answered);
-    lab_claim(stage, send(sockets[0], "job", 3, MSG_NOSIGNAL) < 0 && errno == EPIPE, "new work was refused: EPIPE");
-    _fd_cleanup_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    (void)!read(fd, saved, sizeof(saved) - 1);
-    lab_claim(stage, strcmp(saved, "done 5 refused 0\n") == 0, "its state was saved, whole, under its name: %.*s",
-              (int)strcspn(saved, "\n"), saved);
-    lab_pitfall(stage,
-                "A server that exits in its handler drops what it was doing; one that only drains may never end.");
-    fd_close(&sockets[0]);
-    unlink(path);
+    show_leaving(stage);
+    show_draining(stage);
+    show_shutdown(stage);
+    show_deadline(stage);
 }
 
 LAB_ENTRY(entry, .name = "graceful-shutdown", .family = "signals",

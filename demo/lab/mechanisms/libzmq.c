@@ -73,14 +73,13 @@ static const struct lab_transport transport = {
     .receive = libzmq_receive,
     .close = libzmq_close,
 };
+#define MISSING NULL
 #else
 static const struct lab_transport transport = {
     .capabilities = LAB_KEEPS_BOUNDARIES | LAB_BOTH_WAYS | LAB_POLLABLE | LAB_UNRELATED | LAB_CROSSES_HOSTS,
 };
+#define MISSING "libzmq3-dev"
 #endif
 
 LAB_ENTRY(entry, .name = "libzmq", .family = "libraries", .summary = "ZeroMQ's pair sockets, by ipc://",
-#ifndef LAB_HAVE_ZMQ
-          .missing = "libzmq3-dev",
-#endif
-          .transport = &transport);
+          .missing = MISSING, .transport = &transport);

@@ -76,14 +76,13 @@ static const struct lab_transport transport = {
     .receive = nng_receive,
     .close = nng_close_link,
 };
+#define MISSING NULL
 #else
 static const struct lab_transport transport = {
     .capabilities = LAB_KEEPS_BOUNDARIES | LAB_BOTH_WAYS | LAB_POLLABLE | LAB_UNRELATED | LAB_CROSSES_HOSTS,
 };
+#define MISSING "libnng-dev"
 #endif
 
-LAB_ENTRY(entry, .name = "nng", .family = "libraries", .summary = "nng's pair sockets, by ipc://",
-#ifndef LAB_HAVE_NNG
-          .missing = "libnng-dev",
-#endif
+LAB_ENTRY(entry, .name = "nng", .family = "libraries", .summary = "nng's pair sockets, by ipc://", .missing = MISSING,
           .transport = &transport);
