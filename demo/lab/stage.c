@@ -11,10 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker/cli.h"
 #include "common/fd.h"
 #include "common/text.h"
 
-enum { LINE_BYTES = 512 };
+enum { LINE_BYTES = 512, MARK_COLUMNS = 4 };
 
 struct lab_stage {
     FILE *out;
@@ -99,8 +100,11 @@ static void step(struct lab_stage *stage, const char *mark, const char *kind, co
     if (stage->stories != NULL)
         json_array_append_new(json_object_get(stage->story, "steps"),
                               json_pack("{s:s, s:s}", "kind", kind, "text", text));
-    else
-        fprintf(stage->out, "%s %s\n", mark, text);
+    else {
+        size_t columns = cli_terminal_columns();
+        fprintf(stage->out, "%s ", mark);
+        text_print_wrapped(stage->out, text, MARK_COLUMNS, columns > 0 ? columns : SIZE_MAX, MARK_COLUMNS);
+    }
 }
 
 #define STEP(mark, kind)                                                                                               \

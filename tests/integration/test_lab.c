@@ -120,7 +120,7 @@ static void every_transport_carries_what_it_is_given(void **state)
     json_t *table = run_json(argv, 0), *rows = json_object_get(table, "rows"), *row;
     size_t i, bytes, claims = 0;
 
-    assert_true(json_array_size(rows) >= 17);
+    assert_true(json_array_size(rows) >= 18);
     json_array_foreach(rows, i, row)
     {
         assert_figures(row, "one_way");
