@@ -53,7 +53,8 @@ struct sandbox_run {
     struct cli_document document; /* its password */
     layer_set required;           /* judged here: the page is to be seen whatever is missing */
     bool is_syscalls;
-    char **inputs; /* argv's; input_count of them */
+    char **inputs; /* argv's, or the default; input_count of them */
+    char *default_inputs[1];
     size_t input_count;
     struct broker *broker;
     struct tab **tabs;       // [input_count], NULL where there is none
@@ -281,11 +282,10 @@ static int parse(int argc, char **argv, struct sandbox_run *run)
 /* The exit code of a run that was asked for well. */
 static int start(struct sandbox_run *run)
 {
-    char *default_inputs[] = {(char *)"about:blank"};
     if (run->is_syscalls)
         return list_syscalls(run);
     if (run->input_count == 0) {
-        run->inputs = default_inputs;
+        run->inputs = run->default_inputs;
         run->input_count = 1;
     }
     run->required = run->common.broker.require;
@@ -296,7 +296,7 @@ static int start(struct sandbox_run *run)
 
 int cmd_sandbox(int argc, char **argv)
 {
-    struct sandbox_run run = {.code = EXIT_CODE_OK};
+    struct sandbox_run run = {.default_inputs = {(char *)"about:blank"}, .code = EXIT_CODE_OK};
     cli_common_init(&run.common);
     cli_document_init(&run.document);
     int code = parse(argc, argv, &run);
