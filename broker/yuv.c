@@ -47,14 +47,13 @@ static uint8_t luma_of(const uint8_t *rgb)
     return (uint8_t)(BLACK_Y + ((Y_R * rgb[0] + Y_G * rgb[1] + Y_B * rgb[2] + HALF) >> SHIFT));
 }
 
-/* Of a sum over `count` pixels (1, 2 or 4). The shift of a negative number rounds down with gcc and clang, and the half
+/* Of the sum of 1 << pixels_log2 pixels. The shift of a negative number rounds down with gcc and clang, and the half
  * that was added makes that the nearest. */
-static uint8_t chroma_of(const int32_t sum[3], int32_t red, int32_t green, int32_t blue, int32_t count)
+static uint8_t chroma_of(int32_t weighted_sum, int pixels_log2)
 {
-    int32_t value = red * sum[0] + green * sum[1] + blue * sum[2];
-    int32_t shift = SHIFT + (count == 4 ? 2 : count == 2 ? 1 : 0);
+    int shift = SHIFT + pixels_log2;
 
-    return (uint8_t)(NEUTRAL + ((value + (1 << (shift - 1))) >> shift));
+    return (uint8_t)(NEUTRAL + ((weighted_sum + (1 << (shift - 1))) >> shift));
 }
 
 static void fill_luma(uint8_t *out, const uint8_t *rgb, uint32_t width_px)
@@ -63,21 +62,25 @@ static void fill_luma(uint8_t *out, const uint8_t *rgb, uint32_t width_px)
         out[x] = luma_of(rgb + (size_t)x * 3);
 }
 
-/* One row of both chroma planes. lower: the second row of pixels, or NULL at an odd height's end. */
-static void fill_chroma(uint8_t *cb, uint8_t *cr, const uint8_t *upper, const uint8_t *lower, uint32_t width_px,
-                        uint32_t step)
+static void fill_chroma_444(uint8_t *cb, uint8_t *cr, const uint8_t *rgb, uint32_t width_px)
 {
-    for (uint32_t x = 0; x < width_px; x += step) {
-        uint32_t across = step == 2 && x + 1 < width_px ? 2 : 1;
-        int32_t sum[3] = {0}, count = 0;
+    for (uint32_t x = 0; x < width_px; x++, rgb += 3) {
+        cb[x] = chroma_of(CB_R * rgb[0] + CB_G * rgb[1] + CB_B * rgb[2], 0);
+        cr[x] = chroma_of(CR_R * rgb[0] + CR_G * rgb[1] + CR_B * rgb[2], 0);
+    }
+}
 
-        for (uint32_t i = 0; i < across; i++) {
-            for (int c = 0; c < 3; c++)
-                sum[c] += upper[(size_t)(x + i) * 3 + (size_t)c] + (lower ? lower[(size_t)(x + i) * 3 + (size_t)c] : 0);
-            count += lower ? 2 : 1;
-        }
-        cb[x / step] = chroma_of(sum, CB_R, CB_G, CB_B, count);
-        cr[x / step] = chroma_of(sum, CR_R, CR_G, CR_B, count);
+/* Of two rows of pixels. What is missing at an odd edge is its neighbour once more, which leaves the mean as it is. */
+static void fill_chroma_420(uint8_t *cb, uint8_t *cr, const uint8_t *upper, const uint8_t *lower, uint32_t width_px)
+{
+    for (uint32_t x = 0; x < width_px; x += 2, upper += 6, lower += 6) {
+        size_t next = x + 1 < width_px ? 3 : 0;
+        int32_t red = upper[0] + upper[next] + lower[0] + lower[next];
+        int32_t green = upper[1] + upper[next + 1] + lower[1] + lower[next + 1];
+        int32_t blue = upper[2] + upper[next + 2] + lower[2] + lower[next + 2];
+
+        cb[x / 2] = chroma_of(CB_R * red + CB_G * green + CB_B * blue, 2);
+        cr[x / 2] = chroma_of(CR_R * red + CR_G * green + CR_B * blue, 2);
     }
 }
 
@@ -94,7 +97,9 @@ void yuv_from_rgb(uint8_t *planes, const struct yuv_place *place, const uint8_t 
         if (y % step != 0)
             continue;
         size_t at = (size_t)((place->y_px + y) / step) * row_bytes + place->x_px / step;
-        fill_chroma(cb + at, cr + at, row, step == 2 && y + 1 < rgb_height_px ? row + stride_bytes : NULL, rgb_width_px,
-                    step);
+        if (place->chroma == YUV_420)
+            fill_chroma_420(cb + at, cr + at, row, y + 1 < rgb_height_px ? row + stride_bytes : row, rgb_width_px);
+        else
+            fill_chroma_444(cb + at, cr + at, row, rgb_width_px);
     }
 }

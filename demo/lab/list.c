@@ -1,7 +1,13 @@
 #include "demo/lab/list.h"
 
 #include <jansson.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "broker/cli.h"
+#include "common/text.h"
+
+enum { NAME_COLUMNS = 20, SUMMARY_COLUMN = 2 + NAME_COLUMNS + 1 + LAB_CAPABILITIES + 2 };
 
 /* By the bit's number; `letter` heads its column. */
 static const struct {
@@ -23,13 +29,15 @@ static const struct {
 static void print_text(FILE *out, const struct lab_entry *entry)
 {
     char marks[LAB_CAPABILITIES + 1];
+    size_t columns = cli_terminal_columns();
 
     for (int i = 0; i < LAB_CAPABILITIES; i++)
         marks[i] = entry->transport != NULL && (entry->transport->capabilities >> i & 1) ? capabilities[i].letter
                    : entry->transport != NULL                                            ? '.'
                                                                                          : ' ';
     marks[LAB_CAPABILITIES] = '\0';
-    fprintf(out, "  %-20s %s  %s\n", entry->name, marks, entry->summary);
+    fprintf(out, "  %-*s %s  ", NAME_COLUMNS, entry->name, marks);
+    text_print_wrapped(out, entry->summary, SUMMARY_COLUMN, columns > 0 ? columns : SIZE_MAX, SUMMARY_COLUMN);
 }
 
 static json_t *entry_json(const struct lab_entry *entry)
