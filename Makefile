@@ -100,7 +100,7 @@ INTEGRATION := $(INTEGRATION_C:tests/%.c=$(B)/tests/%)
 BENCH := $(BENCH_C:tests/%.c=$(B)/tests/%)
 HOSTILE := $(B)/tests/hostile-renderer
 ALONE := $(B)/tests/attack-alone
-IN_SETTING := $(B)/tests/in-setting
+CONTAINER := $(B)/tests/in-container
 FUZZERS := $(FUZZ_C:tests/%.c=$(B)/tests/%)
 REPLAYS := $(FUZZ_C:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
 
@@ -123,7 +123,7 @@ test: ## install what is missing, build, and run every test (as an ordinary user
 	@$(MAKE) --no-print-directory check
 
 .PHONY: tests
-tests: $(UNIT) $(INTEGRATION) $(REPLAYS) $(HOSTILE) $(IN_SETTING) ## build the tests
+tests: $(UNIT) $(INTEGRATION) $(REPLAYS) $(HOSTILE) $(CONTAINER) ## build the tests
 
 check: ## run the tests that are built; TESTS="test_codec ..." for some of them
 	@tests/support/run-tests $(B) unit fuzz integration integration-as-nobody
@@ -305,8 +305,8 @@ $(HOSTILE): $(B)/tests/support/hostile_main.o $(LIB_SUPPORT) $(LIB_ATTACK) $(LIB
 $(ALONE): $(B)/tests/support/attack_alone_main.o $(LIB_ATTACK) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_COMMON))
 
-# Runs a command as in a container, or on an old kernel.
-$(IN_SETTING): $(B)/tests/support/in_setting_main.o
+# Runs a command as in somebody's container.
+$(CONTAINER): $(B)/tests/support/in_container_main.o
 	$(call link,$^ $(LIBS_COMMON))
 
 # The broker's inbound path is fuzzed in one process: a cell without a zygote, and errands that nobody runs,
