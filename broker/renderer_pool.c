@@ -20,8 +20,8 @@ enum {
     /* The next cell is started this long after the one of now became of use: not in the way of the first tab, and never
      * in a run that is over sooner. */
     STANDBY_AFTER_MS = 400,
-    /* The next spare is forked this long after one was taken: forking it at once would compete for the processors with
-     * the first picture of the tab that took it. */
+    /* The next spare is forked, and the renderer after that prepared, this long after one was taken: at once, it would
+     * compete for the processors with the first picture of the tab that took it. */
     SPARE_AFTER_MS = 30,
 };
 
@@ -279,6 +279,8 @@ static void on_renderer_idle(struct renderer *renderer, const Bulkhead__Hello *h
     entry_by_id(pool, renderer_id(renderer))->said_hello = true;
     serve_claims(pool);
     refill_later(pool);
+    if (pool->prepared == NULL)
+        loop_timer_set(pool->spare_timer, clock_now_ms() + SPARE_AFTER_MS);
     start_standby_later(pool);
 }
 

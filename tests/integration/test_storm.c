@@ -15,7 +15,7 @@ static void assert_nothing_is_left(const struct storm_result *result)
 {
     assert_int_equal(result->ends_again, 0);
     assert_int_equal(result->zombies, 0);
-    assert_true(result->fds_after <= result->fds_before);
+    assert_int_equal(result->fds_after, result->fds_before);
     assert_int_equal(result->processes_left, 0);
     assert_int_equal(result->neighbour_ends, 0);
     assert_true(result->neighbour_frames > 0);

@@ -18,7 +18,7 @@
 
 enum {
     PATIENCE_MS = 30000, /* for any one thing */
-    SETTLE_MS = 1500,    /* spare, standby cell and prepared renderer are there again */
+    SETTLE_MS = 1500,    /* longer than anything in the pool is put off */
     FPS = 60,
     WIDTH_PX = 160,
     HEIGHT_PX = 96,
@@ -121,6 +121,20 @@ static int run_until(struct storm *storm, const bool *flag)
     return *flag ? 0 : -ETIME;
 }
 
+/* Spare, standby cell and prepared renderer are there again, and what ended is closed: until the number of fds has
+ * stood still for a while. */
+static size_t settle(struct storm *storm)
+{
+    uint64_t end_ms = clock_now_ms() + PATIENCE_MS;
+    int before, now = fd_count_open();
+    do {
+        before = now;
+        run_for(storm, SETTLE_MS);
+        now = fd_count_open();
+    } while (now != before && clock_now_ms() < end_ms && !storm->has_failed);
+    return (size_t)now;
+}
+
 static size_t resident_bytes(void)
 {
     unsigned long size = 0, resident = 0;
@@ -221,28 +235,17 @@ static int begin(struct storm *storm, const char *renderer, const char *location
     }
     if (error == 0)
         error = lose_first_cell(storm);
-    run_for(storm, SETTLE_MS);
-    *result = (struct storm_result){0};
-    result->fds_before = (size_t)fd_count_open();
+    size_t fds = settle(storm);
+    *result = (struct storm_result){.fds_before = fds};
     if (error == 0)
         count_frames(storm, -1);
     return storm->has_failed && error == 0 ? -EIO : error;
 }
 
-/* The fds of the last to go are closed with their ends; a spare may be on its way. */
-static void settle(struct storm *storm)
-{
-    uint64_t end_ms = clock_now_ms() + PATIENCE_MS;
-    do
-        run_for(storm, SETTLE_MS);
-    while ((size_t)fd_count_open() > storm->result->fds_before && clock_now_ms() < end_ms && !storm->has_failed);
-}
-
 static void finish(struct storm *storm)
 {
     struct storm_result *result = storm->result;
-    settle(storm);
-    result->fds_after = (size_t)fd_count_open();
+    result->fds_after = settle(storm);
     result->resident_after = resident_bytes();
     result->zombies = count_children(true);
     for (size_t i = 0; i < STORM_NEIGHBOURS; i++)
