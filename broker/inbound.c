@@ -10,7 +10,13 @@
 #include "common/log.h"
 #include "common/text.h"
 
-enum { FILES_UNREAD_MAX = 32 };
+enum { FILES_UNREAD_MAX = 32, NS_PER_MS = 1000000 };
+
+/* When it came, not when it is looked at: the clock costs as much as the rest of a handler. */
+static void heard(struct renderer *renderer, const struct channel_message *message)
+{
+    watchdog_heard(&renderer->watchdog, message->received_ns / NS_PER_MS);
+}
 
 static enum violation on_hello(struct renderer *renderer, const struct channel_message *message)
 {
@@ -35,7 +41,7 @@ static enum violation on_document_info(struct renderer *renderer, const struct c
     if (envelope->document_info->page_count == 0 || envelope->document_info->page_count > LIMIT_PAGES)
         return VIOLATION_BAD_PAGE;
     requests_close(&renderer->requests, envelope->request_id);
-    watchdog_heard(&renderer->watchdog, clock_now_ms());
+    heard(renderer, message);
     text_escape(renderer->format, sizeof renderer->format, envelope->document_info->format.data,
                 envelope->document_info->format.len);
     if (renderer->state != RENDERER_ENDING)
@@ -54,7 +60,7 @@ static enum violation on_page_info(struct renderer *renderer, const struct chann
     if (envelope->page_info->page != request->page)
         return VIOLATION_BAD_PAGE;
     requests_close(&renderer->requests, envelope->request_id);
-    watchdog_heard(&renderer->watchdog, clock_now_ms());
+    heard(renderer, message);
     if (renderer->client == NULL)
         return VIOLATION_NONE;
     return renderer->client->page_info(renderer, envelope->request_id, envelope->page_info, renderer->client_data);
@@ -71,7 +77,7 @@ static enum violation on_frame_ready(struct renderer *renderer, const struct cha
     const struct request *request = requests_find(&renderer->requests, id);
     if (request != NULL && !request->is_endless)
         requests_close(&renderer->requests, id);
-    watchdog_heard(&renderer->watchdog, clock_now_ms());
+    heard(renderer, message);
     if (renderer->client == NULL)
         return VIOLATION_NONE;
     return renderer->client->frame_ready(renderer, message, renderer->client_data);
@@ -92,7 +98,7 @@ static enum violation on_open_file(struct renderer *renderer, const struct chann
         return VIOLATION_NONE;
     if (leaves_files_unread(renderer))
         return VIOLATION_NOT_READING;
-    watchdog_heard(&renderer->watchdog, clock_now_ms());
+    heard(renderer, message);
     return renderer->client->open_file(renderer, message->to_broker->request_id, message->to_broker->open_file,
                                        renderer->client_data);
 }
@@ -107,7 +113,7 @@ static enum violation on_progress(struct renderer *renderer, const struct channe
     struct request *request = requests_find(&renderer->requests, envelope->request_id);
     if (request == NULL)
         return VIOLATION_NONE;
-    watchdog_heard(&renderer->watchdog, clock_now_ms());
+    heard(renderer, message);
     if (renderer->client == NULL)
         return VIOLATION_NONE;
     return renderer->client->progress(renderer, request->id, envelope->progress, renderer->client_data);
@@ -147,7 +153,7 @@ static enum violation on_error(struct renderer *renderer, const struct channel_m
         return VIOLATION_NONE; /* a paint superseded while it failed */
     unsigned type = request->type;
     requests_close(&renderer->requests, envelope->request_id);
-    watchdog_heard(&renderer->watchdog, clock_now_ms());
+    heard(renderer, message);
     if (type == BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE && renderer->state != RENDERER_ENDING)
         renderer->state = RENDERER_IDLE;
     if (renderer->client == NULL)

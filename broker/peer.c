@@ -32,6 +32,8 @@ enum {
     LINGER_MS = 1000,
     /* More than the socket of a dead peer can hold: whoever exceeds it writes on in its name. */
     LAST_MESSAGES = 64 * 1024,
+    /* A packet of fewer messages is seldom followed by another at once; epoll will say so without our asking. */
+    PACKET_OF_FEW = 8,
 };
 
 struct peer {
@@ -291,6 +293,8 @@ static bool read_messages(struct peer *peer, unsigned most, bool is_gone)
             throttle(peer);
             break;
         }
+        if (i < PACKET_OF_FEW && !is_gone && !channel_has_buffered(peer->channel))
+            break;
     }
     return leave(peer);
 }

@@ -40,6 +40,7 @@ struct talk {
     uint32_t wanted, asked, answered; // calls
     uint64_t asked_ns[CALLS_OPEN];    // by the call's number
     uint32_t *times_ns;               // of each call; NULL = not noted
+    uint64_t spin_ns;
 };
 
 static void fail(const char *what)
@@ -129,6 +130,18 @@ static void talk_end(struct talk *talk)
     broker_destroy(talk->broker);
 }
 
+/* A turn of the loop that looks for spin_ns before it sleeps. */
+static int turn(struct talk *talk)
+{
+    uint32_t before = talk->answered;
+    int result = 0;
+    if (talk->spin_ns > 0)
+        for (uint64_t end_ns = clock_now_ns() + talk->spin_ns; talk->answered == before && clock_now_ns() < end_ns;)
+            if ((result = loop_run_once(broker_loop(talk->broker), 0)) < 0)
+                return result;
+    return talk->answered == before ? loop_run_once(broker_loop(talk->broker), ANSWER_MS) : result;
+}
+
 /* Asks, with up to `open` questions under way, until `count` were answered; ns altogether. */
 static uint64_t talk_calls(struct talk *talk, uint32_t count, uint32_t open, uint32_t *times_ns)
 {
@@ -139,7 +152,7 @@ static uint64_t talk_calls(struct talk *talk, uint32_t count, uint32_t open, uin
     while (talk->asked < open && talk->asked < count)
         ask(talk);
     while (talk->answered < count) {
-        if (loop_run_once(broker_loop(talk->broker), ANSWER_MS) < 0 || clock_now_ms() > deadline_ms)
+        if (turn(talk) < 0 || clock_now_ms() > deadline_ms)
             fail("no answer");
     }
     return clock_now_ns() - start_ns;
@@ -265,11 +278,15 @@ static struct times peer_round_trips(const struct bench_peer *peer, uint32_t cou
     return times;
 }
 
-static struct times calls(enum bench_placement placement, uint32_t count, uint32_t open, double *ret_per_second)
+/* spin_us: how long each side looks before it sleeps. */
+static struct times calls(enum bench_placement placement, uint32_t count, uint32_t open, uint32_t spin_us,
+                          double *ret_per_second)
 {
     uint32_t *times_ns = new_times(count);
     struct talk talk;
     talk_begin(&talk, placement, NULL);
+    talk.spin_ns = spin_us * (uint64_t)1000;
+    talk_order(&talk, BULKHEAD__INPUT__KIND__POINTER, spin_us, 0);
     talk_calls(&talk, count / 10, open, NULL); /* warm */
     uint64_t took_ns = talk_calls(&talk, count, open, times_ns);
     talk_end(&talk);
@@ -303,10 +320,14 @@ static void one_way_rows(enum bench_placement placement)
 static void round_trip_rows(enum bench_placement placement)
 {
     double per_second;
-    struct times ours = calls(placement, ROUND_TRIPS, 1, &per_second);
+    struct times ours = calls(placement, ROUND_TRIPS, 1, 0, &per_second);
     struct times bare = peer_round_trips(&bench_peer_socket, ROUND_TRIPS, placement);
     times_row("Bulkhead's channel, p50", placement, &ours);
     times_row("a bare seqpacket socket, blocking, p50", placement, &bare);
+    if (placement == BENCH_APART) {
+        struct times spun = calls(placement, ROUND_TRIPS, 1, SPIN_US, &per_second);
+        times_row("Bulkhead's, both sides look for 50 us first, p50", placement, &spun);
+    }
     bench_row("  Bulkhead / bare, p50", ours.p50_us / bare.p50_us, "x", "(target: at most 1.25)");
     for (int i = 0; i < PEERS; i++) {
         if (peers[i]->round_trips == NULL)
@@ -318,12 +339,19 @@ static void round_trip_rows(enum bench_placement placement)
     }
 }
 
-static void pipelined_rows(enum bench_placement placement)
+static void pipelined_row(const char *name, enum bench_placement placement, uint32_t spin_us)
 {
     double per_second;
-    struct times times = calls(placement, CALLS, CALLS_OPEN, &per_second);
-    row("calls, 16 under way", placement, per_second / 1e6, "M/s", "(target: 1.2)");
+    struct times times = calls(placement, CALLS, CALLS_OPEN, spin_us, &per_second);
+    row(name, placement, per_second / 1e6, "M/s", "(target: 1.2)");
     times_row("  each, p50", placement, &times);
+}
+
+static void pipelined_rows(enum bench_placement placement)
+{
+    pipelined_row("calls, 16 under way", placement, 0);
+    if (placement == BENCH_APART)
+        pipelined_row("the same, both sides look for 50 us first", placement, SPIN_US);
 }
 
 int main(int argc, char **argv)
