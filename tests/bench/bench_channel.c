@@ -18,7 +18,7 @@ enum {
     ROUNDS = 5,
     PEER_ROUNDS = 3,
     ONE_WAY_MESSAGES = 500 * 1000,
-    PEER_MESSAGES = 100 * 1000,
+    PEER_MESSAGES = 200 * 1000,
     MESSAGE_BYTES = 1024,
     ROUND_TRIPS = 20 * 1000,
     PEER_ROUND_TRIPS = 4 * 1000,
@@ -354,6 +354,17 @@ static void pipelined_rows(enum bench_placement placement)
         pipelined_row("the same, both sides look for 50 us first", placement, SPIN_US);
 }
 
+/* Whether shared memory would be worth its complexity. */
+static void ring_rows(enum bench_placement placement)
+{
+    double by_socket = peer_one_way(&bench_peer_channel, placement), by_ring = peer_one_way(&bench_peer_ring, placement);
+    struct times times = peer_round_trips(&bench_peer_ring, ROUND_TRIPS, placement);
+    row(bench_peer_channel.name, placement, by_socket, "M/s", "one way, 1 KB");
+    row(bench_peer_ring.name, placement, by_ring, "M/s", NULL);
+    bench_row("  ring / socket", by_ring / by_socket, "x", NULL);
+    times_row("ping and pong by the ring, p50", placement, &times);
+}
+
 int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : "";
@@ -372,6 +383,10 @@ int main(int argc, char **argv)
         if (*only == '\0' || strcmp(only, "calls") == 0) {
             bench_title("Calls, many under way (tests/bench/bench_channel.c)");
             pipelined_rows((enum bench_placement)placement);
+        }
+        if (*only == '\0' || strcmp(only, "ring") == 0) {
+            bench_title("A prototype: shared memory in place of the socket, no broker (tests/support/bench_ring.c)");
+            ring_rows((enum bench_placement)placement);
         }
     }
     return 0;

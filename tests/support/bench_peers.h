@@ -27,6 +27,9 @@ extern const struct bench_peer bench_peer_socket;
 /* Both by a Unix socket (ipc://). NULL functions where the library's headers were not there at build time. */
 extern const struct bench_peer bench_peer_zmq, bench_peer_nng;
 
+/* The same protobuf messages as ours without the broker around them, by the channel's socket and by common/ring.h. */
+extern const struct bench_peer bench_peer_channel, bench_peer_ring;
+
 /* Millions of messages of 1 KB a second. Ends the program if it fails or takes longer than a minute. */
 double bench_peer_one_way(const struct bench_peer *peer, uint32_t count, enum bench_placement placement);
 /* As bench_peer::round_trips. */
