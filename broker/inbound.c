@@ -6,6 +6,7 @@
 
 #include "broker/renderer_private.h"
 #include "broker/trace.h"
+#include "broker/trace_messages.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -174,7 +175,8 @@ static void trace_handled(struct renderer *renderer, const Bulkhead__Handled *ha
         return;
     }
     snprintf(name, sizeof name, "ipc.%s", codec_type_name(&codec_to_renderer, handled->type));
-    trace_slice(trace, pid, 0, name, handled->start_ns, handled->end_ns, 0, peer_flow_id(pid, false, handled->sent_ns));
+    trace_slice(trace, pid, 0, name, handled->start_ns, handled->end_ns, 0,
+                trace_messages_flow(pid, false, handled->sent_ns));
 }
 
 static enum violation on_activity(struct renderer *renderer, const struct channel_message *message)

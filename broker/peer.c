@@ -18,6 +18,7 @@
 #include "broker/broker.h"
 #include "broker/peer_log.h"
 #include "broker/trace.h"
+#include "broker/trace_messages.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
@@ -123,25 +124,22 @@ int peer_signal(struct peer *peer, int signal)
     return syscall(SYS_pidfd_send_signal, peer->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
 }
 
-uint64_t peer_flow_id(pid_t pid, bool is_upward, uint64_t sent_ns)
-{
-    return sent_ns ^ (uint64_t)pid << 40 ^ (uint64_t)is_upward << 63;
-}
-
 static void trace_received(struct peer *peer, const struct channel_message *message)
 {
     struct trace *trace = broker_trace(peer->broker);
-    if (trace == NULL)
-        return;
-    uint64_t done_ns = clock_now_ns();
-    char name[64];
-    snprintf(name, sizeof name, "ipc.%s", codec_type_name(message->codec, message->type));
-    uint64_t flow = peer_flow_id(peer->pid, true, message->to_broker->sent_ns);
-    trace_slice(trace, getpid(), 0, name, message->received_ns, done_ns, 0, flow);
-    /* The renderer's own sending is known by its word only; a short slice on a row of its own marks it. */
-    uint64_t sent = message->to_broker->sent_ns;
-    if (sent != 0 && sent <= message->received_ns)
-        trace_slice(trace, peer->pid, 2, name, sent, sent + 1000, flow, 0);
+    if (trace != NULL)
+        trace_message(trace, &(struct trace_message){.pid = peer->pid,
+                                                     .is_upward = true,
+                                                     .type = message->type,
+                                                     .sent_ns = message->to_broker->sent_ns,
+                                                     .start_ns = message->received_ns});
+}
+
+static void trace_handled(struct peer *peer)
+{
+    struct trace *trace = broker_trace(peer->broker);
+    if (trace != NULL)
+        trace_message_end(trace);
 }
 
 static void trace_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope)
@@ -149,10 +147,11 @@ static void trace_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope)
     struct trace *trace = broker_trace(peer->broker);
     if (trace == NULL)
         return;
-    char name[64];
-    snprintf(name, sizeof name, "send.%s", codec_type_name(&codec_to_renderer, codec_type_of(&envelope->base)));
-    uint64_t now = clock_now_ns();
-    trace_slice(trace, getpid(), 1, name, envelope->sent_ns, now, peer_flow_id(peer->pid, false, envelope->sent_ns), 0);
+    trace_message(trace, &(struct trace_message){.pid = peer->pid,
+                                                 .type = codec_type_of(&envelope->base),
+                                                 .sent_ns = envelope->sent_ns,
+                                                 .start_ns = envelope->sent_ns});
+    trace_message_end(trace);
 }
 
 static void note_received(struct peer *peer, const struct channel_message *message)
@@ -203,10 +202,8 @@ static enum violation handle_message(struct peer *peer, struct channel_message *
     if (log_get_level() <= LOG_DEBUG)
         log_write(LOG_DEBUG, "%s pid=%d msg=%s bytes=%zu", peer->label, (int)peer->pid,
                   codec_type_name(message->codec, message->type), message->size_bytes);
-    violation = peer->listener->message(peer, message, peer->userdata);
-    if (!peer->is_destroyed)
-        trace_received(peer, message);
-    return violation;
+    trace_received(peer, message);
+    return peer->listener->message(peer, message, peer->userdata);
 }
 
 /* The token bucket: a second's worth of burst. False when the peer is over its rate. `now` is when the message's packet
@@ -296,6 +293,7 @@ static bool read_messages(struct peer *peer, unsigned most, bool is_gone)
         if (i < PACKET_OF_FEW && !is_gone && !channel_has_buffered(peer->channel))
             break;
     }
+    trace_handled(peer);
     return leave(peer);
 }
 

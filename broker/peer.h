@@ -84,7 +84,4 @@ struct counters *peer_counters(struct peer *peer);
 /* Its last messages, both ways. */
 const struct message_ring *peer_messages(const struct peer *peer);
 
-/* Flow and slice ids of a message in the trace: unique per peer and direction. */
-uint64_t peer_flow_id(pid_t pid, bool is_upward, uint64_t sent_ns);
-
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/trace_messages.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/text.h"
@@ -29,17 +30,41 @@ struct trace {
     uint64_t written_bytes;
     size_t used;
     char buffer[BUFFER_BYTES];
+    pid_t pid; // ours
+    struct trace_messages messages;
 };
+
+static int trace_write(struct trace *trace)
+{
+    if (trace->error == 0 && trace->used > 0)
+        trace->error = fd_write_all(trace->fd, trace->buffer, trace->used);
+    trace->written_bytes += trace->used;
+    trace->used = 0;
+    return trace->error;
+}
 
 static void trace_put(struct trace *trace, const char *text, size_t size_bytes)
 {
     if (trace->used + size_bytes > sizeof trace->buffer)
-        trace_flush(trace);
+        trace_write(trace);
     memcpy(trace->buffer + trace->used, text, size_bytes);
     trace->used += size_bytes;
 }
 
 // Appends one event, on a page of its own if the rest of this one is too short for it (a line of spaces fills the gap).
+static void trace_line(struct trace *trace, const char *event, size_t size_bytes)
+{
+    size_t room = PAGE_BYTES - (trace->written_bytes + trace->used) % PAGE_BYTES;
+
+    if (size_bytes > room) {
+        char filling[EVENT_BYTES];
+        memset(filling, ' ', room);
+        filling[room - 1] = '\n';
+        trace_put(trace, filling, room);
+    }
+    trace_put(trace, event, size_bytes);
+}
+
 static __attribute__((format(printf, 2, 3))) void trace_event(struct trace *trace, const char *format, ...)
 {
     char event[EVENT_BYTES];
@@ -51,14 +76,32 @@ static __attribute__((format(printf, 2, 3))) void trace_event(struct trace *trac
     int n = vsnprintf(event, sizeof event, format, args);
     va_end(args);
     assert(n > 0 && (size_t)n < sizeof event); // every string in it is bounded
-    size_t room = PAGE_BYTES - (trace->written_bytes + trace->used) % PAGE_BYTES;
-    if ((size_t)n > room) {
-        char filling[EVENT_BYTES];
-        memset(filling, ' ', room);
-        filling[room - 1] = '\n';
-        trace_put(trace, filling, room);
+    trace_line(trace, event, (size_t)n);
+}
+
+static void trace_write_messages(struct trace *trace)
+{
+    trace_messages_end(&trace->messages);
+    for (size_t i = 0; i < trace->messages.count && trace->error == 0; i++) {
+        char lines[2][TRACE_MESSAGES_LINE];
+        size_t count = trace_messages_format(&trace->messages.kept[i], trace->pid, lines);
+        for (size_t line = 0; line < count; line++)
+            trace_line(trace, lines[line], strlen(lines[line]));
     }
-    trace_put(trace, event, (size_t)n);
+    trace->messages.count = 0;
+}
+
+void trace_message(struct trace *trace, const struct trace_message *message)
+{
+    if (trace_messages_add(&trace->messages, message))
+        return;
+    trace_write_messages(trace);
+    trace_messages_add(&trace->messages, message);
+}
+
+void trace_message_end(struct trace *trace)
+{
+    trace_messages_end(&trace->messages);
 }
 
 int trace_open(const char *path, struct trace **ret_trace)
@@ -74,6 +117,7 @@ int trace_open(const char *path, struct trace **ret_trace)
         free(trace);
         return r;
     }
+    trace->pid = getpid();
     trace_put(trace, "[\n", 2);
     r = trace_flush(trace);
     if (r < 0) {
@@ -86,17 +130,15 @@ int trace_open(const char *path, struct trace **ret_trace)
 
 int trace_flush(struct trace *trace)
 {
-    if (trace->error == 0 && trace->used > 0)
-        trace->error = fd_write_all(trace->fd, trace->buffer, trace->used);
-    trace->written_bytes += trace->used;
-    trace->used = 0;
-    return trace->error;
+    trace_write_messages(trace);
+    return trace_write(trace);
 }
 
 int trace_close(struct trace *trace)
 {
     if (trace == NULL)
         return 0;
+    trace_write_messages(trace);
     uint64_t now_ns = clock_now_ns();
     trace_event(trace,
                 "{\"name\":\"trace ends\",\"ph\":\"I\",\"s\":\"g\",\"pid\":%d,\"tid\":0,\"ts\":%" PRIu64 ".%03u}\n]\n",

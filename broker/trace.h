@@ -3,7 +3,8 @@
  * Format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU (JSON array form). The file
  * begins with "[\n" and is only ever appended to in whole lines of one event, so a broker that is killed leaves a
  * loadable trace (the array form needs no end); trace_close() ends the array, so that any JSON reader takes a complete
- * one. Buffered in memory, written when the buffer is full, on trace_flush() and at the end. Names are escaped here.
+ * one. Buffered in memory, written when the buffer is full, on trace_flush() and at the end;
+ * events are not in the order of their times. Names are escaped here.
  * Flow ids tie a slice that sends to the slice that receives.
  */
 #ifndef BULKHEAD_TRACE_H
@@ -13,6 +14,7 @@
 #include <sys/types.h>
 
 struct trace;
+struct trace_message;
 
 /* Creates or truncates the file. 0 or -errno. */
 int trace_open(const char *path, struct trace **ret_trace);
@@ -26,6 +28,10 @@ void trace_thread_name(struct trace *trace, pid_t pid, int thread, const char *n
  * are given and differ, the one that goes out starts from an empty slice "ipc.send" at the end of this one. */
 void trace_slice(struct trace *trace, pid_t pid, int thread, const char *name, uint64_t start_ns, uint64_t end_ns,
                  uint64_t flow_out, uint64_t flow_in);
+/* A message that passed (trace_messages.h); its slices are written later. */
+void trace_message(struct trace *trace, const struct trace_message *message);
+/* The last one is dealt with. */
+void trace_message_end(struct trace *trace);
 /* A vertical mark over all rows. detail may be NULL. */
 void trace_instant(struct trace *trace, pid_t pid, const char *name, const char *detail, uint64_t at_ns);
 void trace_counter(struct trace *trace, pid_t pid, const char *name, uint64_t at_ns, uint64_t value);

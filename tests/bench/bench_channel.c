@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -16,6 +17,7 @@
 
 enum {
     ROUNDS = 5,
+    TRACE_ROUNDS = 15,
     PEER_ROUNDS = 3,
     ONE_WAY_MESSAGES = 500 * 1000,
     PEER_MESSAGES = 200 * 1000,
@@ -196,13 +198,18 @@ static void row(const char *name, enum bench_placement placement, double value, 
     bench_row(text, value, unit, note);
 }
 
-static double one_way(enum bench_placement placement, const char *trace_path)
+static double flood_rate(struct talk *talk)
+{
+    return ONE_WAY_MESSAGES * 1e3 / (double)talk_flood(talk, ONE_WAY_MESSAGES, MESSAGE_BYTES);
+}
+
+static double one_way(enum bench_placement placement)
 {
     struct bench_samples rates = {0};
     struct talk talk;
-    talk_begin(&talk, placement, trace_path);
+    talk_begin(&talk, placement, NULL);
     for (int i = 0; i < ROUNDS; i++)
-        bench_add(&rates, ONE_WAY_MESSAGES * 1e3 / (double)talk_flood(&talk, ONE_WAY_MESSAGES, MESSAGE_BYTES));
+        bench_add(&rates, flood_rate(&talk));
     talk_end(&talk);
     return bench_median(&rates);
 }
@@ -301,7 +308,7 @@ enum { PEERS = sizeof peers / sizeof peers[0] };
 
 static void one_way_rows(enum bench_placement placement)
 {
-    double ours = one_way(placement, NULL);
+    double ours = one_way(placement);
     row("Bulkhead's channel", placement, ours, "M/s", placement == BENCH_APART ? "(target: 1.5)" : NULL);
     row(bench_peer_socket.name, placement, peer_one_way(&bench_peer_socket, placement), "M/s", NULL);
     for (int i = 0; i < PEERS; i++) {
@@ -354,10 +361,41 @@ static void pipelined_rows(enum bench_placement placement)
         pipelined_row("the same, both sides look for 50 us first", placement, SPIN_US);
 }
 
+/* Two brokers at once, one of them tracing, asked by turns. */
+static void trace_rows(enum bench_placement placement)
+{
+    char path[] = "/tmp/bulkhead-bench-trace-XXXXXX";
+    struct bench_samples rates = {0}, trips = {0};
+    struct talk talks[2];
+    uint32_t *times_ns = new_times(ROUND_TRIPS);
+    int fd = mkstemp(path);
+    if (fd < 0 || close(fd) < 0)
+        fail("no place for a trace");
+    for (int i = 0; i < 2; i++)
+        talk_begin(&talks[i], placement, i == 1 ? path : NULL);
+    for (int i = 0; i < TRACE_ROUNDS; i++) {
+        double rate[2], trip[2];
+        for (int traced = 0; traced < 2; traced++) {
+            rate[traced] = flood_rate(&talks[traced]);
+            talk_calls(&talks[traced], ROUND_TRIPS / 4, 1, times_ns);
+            trip[traced] = summarise(times_ns, ROUND_TRIPS / 4).mean_us;
+        }
+        bench_add(&rates, rate[0] / rate[1]);
+        bench_add(&trips, trip[1] / trip[0]);
+    }
+    for (int i = 0; i < 2; i++)
+        talk_end(&talks[i]);
+    unlink(path);
+    free(times_ns);
+    row("messages one way, without / with --trace", placement, bench_median(&rates), "x", "(target: under 1.1)");
+    row("round trips, mean, with / without --trace", placement, bench_median(&trips), "x", "(target: under 1.1)");
+}
+
 /* Whether shared memory would be worth its complexity. */
 static void ring_rows(enum bench_placement placement)
 {
-    double by_socket = peer_one_way(&bench_peer_channel, placement), by_ring = peer_one_way(&bench_peer_ring, placement);
+    double by_socket = peer_one_way(&bench_peer_channel, placement),
+           by_ring = peer_one_way(&bench_peer_ring, placement);
     struct times times = peer_round_trips(&bench_peer_ring, ROUND_TRIPS, placement);
     row(bench_peer_channel.name, placement, by_socket, "M/s", "one way, 1 KB");
     row(bench_peer_ring.name, placement, by_ring, "M/s", NULL);
@@ -383,6 +421,10 @@ int main(int argc, char **argv)
         if (*only == '\0' || strcmp(only, "calls") == 0) {
             bench_title("Calls, many under way (tests/bench/bench_channel.c)");
             pipelined_rows((enum bench_placement)placement);
+        }
+        if (*only == '\0' || strcmp(only, "trace") == 0) {
+            bench_title("What tracing costs (tests/bench/bench_channel.c)");
+            trace_rows((enum bench_placement)placement);
         }
         if (*only == '\0' || strcmp(only, "ring") == 0) {
             bench_title("A prototype: shared memory in place of the socket, no broker (tests/support/bench_ring.c)");

@@ -1,6 +1,7 @@
 /* What a ring of shared memory would buy: the same protobuf messages, scanned, unpacked and counted the same way, once
- * by the channel's socket and once by common/ring.h, without a broker on either. The ring's consumer copies a message out
- * before it looks at it. Both sides look for 50 us before they sleep on a futex; with one core for both they yield. */
+ * by the channel's socket and once by common/ring.h, without a broker on either. The ring's consumer copies a message
+ * out before it looks at it. Both sides look for 50 us before they sleep on a futex; with one core for both they yield.
+ */
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>

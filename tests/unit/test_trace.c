@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include "broker/trace.h"
+#include "broker/trace_messages.h"
+#include "common/codec.h"
 #include "common/fd.h"
 
 enum { KILLS = 12 };
@@ -169,6 +171,102 @@ static void flows_tie_a_sender_to_a_receiver(void **state)
     json_decref(events);
 }
 
+static struct trace_message received(unsigned type, uint64_t packet_ns, uint64_t sent_ns)
+{
+    return (struct trace_message){
+        .pid = 77, .is_upward = true, .type = type, .sent_ns = sent_ns, .start_ns = packet_ns};
+}
+
+static void messages_become_slices_in_two_rows(void **state)
+{
+    struct fixture *f = *state;
+    struct trace_message up = received(BULKHEAD__TO_BROKER__MESSAGE_PONG, 5000, 4000);
+    struct trace_message down = {
+        .pid = 77, .type = BULKHEAD__TO_RENDERER__MESSAGE_PING, .sent_ns = 1000, .start_ns = 1000};
+
+    trace_message(f->trace, &down);
+    trace_message(f->trace, &up);
+    json_t *events = load_closed(f);
+    assert_int_equal(json_array_size(events), 4);
+    json_t *sent = json_array_get(events, 0), *handled = json_array_get(events, 1), *said = json_array_get(events, 2);
+    assert_string_equal(string_of(sent, "name"), "send.ping");
+    assert_int_equal(json_integer_value(json_object_get(sent, "pid")), getpid());
+    assert_int_equal(json_integer_value(json_object_get(sent, "tid")), 1);
+    assert_float_equal(json_number_value(json_object_get(sent, "ts")), 1.0, 1e-6);
+    assert_true(json_is_true(json_object_get(sent, "flow_out")));
+    assert_string_equal(string_of(handled, "name"), "ipc.pong");
+    assert_int_equal(json_integer_value(json_object_get(handled, "tid")), 0);
+    assert_true(json_is_true(json_object_get(handled, "flow_in")));
+    assert_int_equal(json_integer_value(json_object_get(said, "pid")), 77);
+    assert_float_equal(json_number_value(json_object_get(said, "ts")), 4.0, 1e-6);
+    assert_float_equal(json_number_value(json_object_get(said, "dur")), 1.0, 1e-6);
+    assert_string_equal(string_of(handled, "bind_id"), string_of(said, "bind_id"));
+    assert_string_not_equal(string_of(handled, "bind_id"), string_of(sent, "bind_id"));
+    json_decref(events);
+}
+
+static void messages_alike_in_one_packet_are_one_slice(void **state)
+{
+    struct fixture *f = *state;
+    const unsigned log = BULKHEAD__TO_BROKER__MESSAGE_LOG, pong = BULKHEAD__TO_BROKER__MESSAGE_PONG;
+    const struct trace_message messages[] = {
+        received(log, 5000, 0),  received(log, 5000, 0), received(log, 5000, 0), /* together */
+        received(pong, 5000, 0), received(log, 5000, 0),                         /* of another kind between them */
+        received(log, 6000, 0),                                                  /* of another packet */
+    };
+    static const int counts[] = {3, 0, 0, 0, 0};
+
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
+        trace_message(f->trace, &messages[i]);
+    trace_message_end(f->trace);
+    trace_message(f->trace, &messages[5]); /* after the turn's end */
+    json_t *events = load_closed(f);
+    assert_int_equal(json_array_size(events), 5 + 1);
+    for (size_t i = 0; i < 5; i++) {
+        json_t *count = json_object_get(json_object_get(json_array_get(events, i), "args"), "messages");
+        assert_int_equal(json_integer_value(count), counts[i]);
+    }
+    json_decref(events);
+}
+
+static void more_messages_than_are_kept_lose_none(void **state)
+{
+    struct fixture *f = *state;
+    const size_t count = 2 * TRACE_MESSAGES_KEPT + 1;
+
+    for (size_t i = 0; i < count; i++) {
+        struct trace_message message = received(BULKHEAD__TO_BROKER__MESSAGE_LOG, i + 1, 0);
+        trace_message(f->trace, &message);
+    }
+    json_t *events = load_closed(f);
+    assert_int_equal(json_array_size(events), count + 1);
+    json_decref(events);
+}
+
+static void the_longest_slice_fits_its_line(void **state)
+{
+    (void)state;
+    static char lines[2][TRACE_MESSAGES_LINE];
+    unsigned types[CODEC_TYPES];
+    const struct codec *const codecs[] = {&codec_to_renderer, &codec_to_broker};
+
+    for (int up = 0; up < 2; up++) {
+        size_t count = codec_types(codecs[up], types);
+        for (size_t i = 0; i < count; i++) {
+            struct trace_message message = {.pid = INT32_MAX,
+                                            .is_upward = up,
+                                            .type = types[i],
+                                            .count = UINT32_MAX,
+                                            .sent_ns = UINT64_MAX,
+                                            .start_ns = UINT64_MAX,
+                                            .end_ns = UINT64_MAX};
+            size_t made = trace_messages_format(&message, INT32_MAX, lines);
+            assert_int_equal(made, up ? 2 : 1);
+            assert_in_range(strlen(lines[made - 1]), 100, TRACE_MESSAGES_LINE - 20);
+        }
+    }
+}
+
 static void names_cannot_break_out_of_their_strings(void **state)
 {
     struct fixture *f = *state;
@@ -277,6 +375,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_complete_trace_is_plain_json),
         TEST(flows_tie_a_sender_to_a_receiver),
+        TEST(messages_become_slices_in_two_rows),
+        TEST(messages_alike_in_one_packet_are_one_slice),
+        TEST(more_messages_than_are_kept_lose_none),
+        cmocka_unit_test(the_longest_slice_fits_its_line),
         TEST(names_cannot_break_out_of_their_strings),
         TEST(an_open_trace_is_loadable_after_a_flush),
         TEST(a_writer_killed_anywhere_leaves_whole_events),
