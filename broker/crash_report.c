@@ -16,22 +16,7 @@
 
 bool crash_report_is_due(const struct exit_report *end)
 {
-    if (end->pid <= 0)
-        return false;
-    switch (end->cause) {
-    case EXIT_CAUSE_CRASHED:
-    case EXIT_CAUSE_SANDBOX_VIOLATION:
-    case EXIT_CAUSE_OUT_OF_MEMORY:
-    case EXIT_CAUSE_HUNG:
-    case EXIT_CAUSE_BAD_MESSAGE:
-    case EXIT_CAUSE_UNEXPECTED_EXIT:
-        return true;
-    case EXIT_CAUSE_CLEAN:
-    case EXIT_CAUSE_KILLED_BY_BROKER:
-    case EXIT_CAUSE_COUNT:
-        break;
-    }
-    return false;
+    return end->pid > 0 && exit_cause_is_bad(end->cause);
 }
 
 /* Of text that is escaped already; what does not fit goes by whole characters. */

@@ -8,6 +8,24 @@
 #include "broker/symbolise.h"
 #include "common/text.h"
 
+bool exit_cause_is_bad(enum exit_cause cause)
+{
+    switch (cause) {
+    case EXIT_CAUSE_CRASHED:
+    case EXIT_CAUSE_SANDBOX_VIOLATION:
+    case EXIT_CAUSE_OUT_OF_MEMORY:
+    case EXIT_CAUSE_HUNG:
+    case EXIT_CAUSE_BAD_MESSAGE:
+    case EXIT_CAUSE_UNEXPECTED_EXIT:
+        return true;
+    case EXIT_CAUSE_CLEAN:
+    case EXIT_CAUSE_KILLED_BY_BROKER:
+    case EXIT_CAUSE_COUNT:
+        break;
+    }
+    return false;
+}
+
 const char *exit_cause_name(enum exit_cause cause)
 {
     switch (cause) {

@@ -83,6 +83,8 @@ struct exit_report {
 };
 
 enum exit_cause exit_cause_classify(const struct exit_facts *facts);
+/* What its document is to blame for, as far as can be seen: worth a crash report, and counted towards quarantine. */
+bool exit_cause_is_bad(enum exit_cause cause);
 const char *exit_cause_name(enum exit_cause cause); /* "crashed", "sandbox violation", … */
 const char *kill_reason_name(enum kill_reason reason);
 const char *oom_kind_name(enum oom_kind kind); /* "own limit", … */

@@ -164,8 +164,7 @@ static int take_lines(const json_t *value, size_t capacity, char **ret_text)
     size_t index, used = 0;
     json_t *line;
 
-    json_array_foreach(value, index, line)
-    {
+    json_array_foreach(value, index, line) {
         size_t length = json_string_length(line);
         if (!json_is_string(line) || !text_is_escaped(json_string_value(line), length))
             return -EINVAL;
@@ -176,8 +175,7 @@ static int take_lines(const json_t *value, size_t capacity, char **ret_text)
     char *text = json_is_array(value) ? calloc(used + 1, 1) : NULL, *at = text;
     if (text == NULL)
         return json_is_array(value) ? -ENOMEM : -EINVAL;
-    json_array_foreach(value, index, line)
-    {
+    json_array_foreach(value, index, line) {
         at = stpcpy(at, json_string_value(line));
         *at++ = '\n';
     }
@@ -262,8 +260,7 @@ static int decode_list(const struct decoding *decoding, const struct json_field 
 
     if (!json_is_array(value) || json_array_size(value) > field->capacity)
         return refuse(decoding, field, "a list that short");
-    json_array_foreach(value, index, element)
-    {
+    json_array_foreach(value, index, element) {
         int r = decode_value(decoding, field->inner, element, at + index * field->stride);
         if (r < 0)
             return r;
@@ -281,8 +278,7 @@ static int decode_named(const struct decoding *decoding, const struct json_field
 
     if (!json_is_object(value) || json_object_size(value) > field->capacity)
         return refuse(decoding, field, "an object that small");
-    json_object_foreach((json_t *)(uintptr_t)value, key, element)
-    {
+    json_object_foreach((json_t *)(uintptr_t)value, key, element) {
         char *to = at + *count * field->stride;
         size_t length = strlen(key);
         if (length >= name->capacity || !text_is_escaped(key, length))

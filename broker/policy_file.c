@@ -210,8 +210,7 @@ static int policy_parse(struct policy *policy, const struct report *report)
         snprintf(report->error, report->error_bytes, "line 1: the policy must be a JSON object");
         r = -EINVAL;
     }
-    json_object_foreach(root, key, value)
-    {
+    json_object_foreach(root, key, value) {
         const struct field *field = field_find(key);
         r = field != NULL ? field_set(field, value, report, &parsed) : refuse_unknown(report, key);
         if (r < 0)

@@ -4,24 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool quarantine_counts(enum exit_cause cause)
-{
-    switch (cause) {
-    case EXIT_CAUSE_CRASHED:
-    case EXIT_CAUSE_SANDBOX_VIOLATION:
-    case EXIT_CAUSE_OUT_OF_MEMORY:
-    case EXIT_CAUSE_HUNG:
-    case EXIT_CAUSE_BAD_MESSAGE:
-    case EXIT_CAUSE_UNEXPECTED_EXIT:
-        return true;
-    case EXIT_CAUSE_CLEAN:
-    case EXIT_CAUSE_KILLED_BY_BROKER:
-    case EXIT_CAUSE_COUNT:
-        break;
-    }
-    return false;
-}
-
 static struct quarantine_entry *find(struct quarantine *quarantine, const char *identity)
 {
     for (size_t i = 0; i < QUARANTINE_DOCUMENTS; i++)

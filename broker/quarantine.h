@@ -23,8 +23,6 @@ struct quarantine {
     struct quarantine_entry entries[QUARANTINE_DOCUMENTS]; // the oldest makes room
 };
 
-/* Whether such an end speaks against the document. */
-bool quarantine_counts(enum exit_cause cause);
 /* Notes a bad end; returns how many there were of late. */
 uint32_t quarantine_note(struct quarantine *quarantine, const char *identity, uint64_t now_ms);
 uint32_t quarantine_ends(const struct quarantine *quarantine, const char *identity, uint64_t now_ms);

@@ -330,7 +330,7 @@ static void on_ended(struct renderer *renderer, const struct exit_report *report
     tab->last_end = *report;
     tab->has_end = true;
     uint32_t ends = 0;
-    if (quarantine_counts(report->cause))
+    if (exit_cause_is_bad(report->cause))
         ends = quarantine_note(broker_quarantine(tab->broker), document_identity(tab->document), clock_now_ms());
     bool is_quarantined = ends >= broker_policy(tab->broker)->quarantine_ends;
     broker_say(tab->broker, "%s: renderer %u (pid %d) %s", document_name(tab->document), report->renderer_id,

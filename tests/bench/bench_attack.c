@@ -101,7 +101,8 @@ static void run_ours(struct column *column)
     json_t *root = output != NULL ? json_loadf(output, 0, NULL) : NULL;
     size_t at;
     json_t *attempt;
-    json_array_foreach(json_object_get(root, "attempts"), at, attempt) take_ours(column, attempt);
+    json_array_foreach(json_object_get(root, "attempts"), at, attempt)
+        take_ours(column, attempt);
     json_decref(root);
     column->is_there = output != NULL && pclose(output) >= 0 && column->held + column->through > 0;
 }

@@ -28,25 +28,10 @@ static void attack(struct process_result *result, const char *const *arguments)
 }
 #define ATTACK(result, ...) attack(result, (const char *const[]){__VA_ARGS__, NULL})
 
-static json_t *parse(const struct process_result *result)
-{
-    json_error_t error;
-    json_t *object = json_loads(result->out, 0, &error);
-    if (object == NULL)
-        fail_msg("no JSON: %s; stderr: %s", error.text, result->err);
-    return object;
-}
-
-static const char *text_of(const json_t *row, const char *key)
-{
-    const char *text = json_string_value(json_object_get(row, key));
-    return text != NULL ? text : "";
-}
-
 static void check_row(const json_t *row, const struct attack_row *expected, unsigned *failures)
 {
     const json_t *observed = json_object_get(row, "observed");
-    assert_string_equal(text_of(row, "name"), expected->name);
+    assert_string_equal(process_json_text(row, "name"), expected->name);
     if (json_object_get(row, "skipped") != NULL) {
         assert_non_null(expected->not_sanitized);
 #ifndef BULKHEAD_SANITIZED
@@ -58,8 +43,8 @@ static void check_row(const json_t *row, const struct attack_row *expected, unsi
     assert_true(json_is_true(json_object_get(json_object_get(row, "neighbours"), "paint")));
     if (json_is_true(json_object_get(row, "holds")))
         return;
-    print_message("%s: %s (%s): %s\n", expected->name, text_of(observed, "outcome"), text_of(observed, "detail"),
-                  text_of(row, "why_not"));
+    print_message("%s: %s (%s): %s\n", expected->name, process_json_text(observed, "outcome"),
+                  process_json_text(observed, "detail"), process_json_text(row, "why_not"));
     ++*failures;
 }
 
@@ -69,7 +54,7 @@ static void every_attempt_holds(void **state)
     unsigned failures = 0;
     (void)state;
     ATTACK(&result, "--json");
-    json_t *object = parse(&result), *rows = json_object_get(object, "attempts");
+    json_t *object = process_json(&result), *rows = json_object_get(object, "attempts");
     assert_int_equal(json_array_size(rows), attack_list_count());
     for (size_t i = 0; i < attack_list_count(); i++)
         check_row(json_array_get(rows, i), attack_list_row(i), &failures);
@@ -86,11 +71,11 @@ static void without_its_filter_a_cell_is_said_not_to_hold(void **state)
     (void)state;
     ATTACK(&result, "--json", "--judge-whole", "--without", "seccomp", "uname", "null-write");
     assert_int_equal(result.exit_code, EXIT_CODE_NOT_HELD);
-    json_t *object = parse(&result), *rows = json_object_get(object, "attempts");
+    json_t *object = process_json(&result), *rows = json_object_get(object, "attempts");
     assert_int_equal(json_array_size(rows), 2);
     const json_t *uname = json_array_get(rows, 0), *null_write = json_array_get(rows, 1);
     assert_true(json_is_false(json_object_get(uname, "holds")));
-    assert_string_equal(text_of(json_object_get(uname, "observed"), "outcome"), "succeeded");
+    assert_string_equal(process_json_text(json_object_get(uname, "observed"), "outcome"), "succeeded");
     assert_true(json_is_true(json_object_get(null_write, "holds")));
     json_decref(object);
     process_result_free(&result);
@@ -120,7 +105,7 @@ static void the_list_explains_every_attempt(void **state)
         assert_non_null(strstr(result.out, attack_list_row(i)->name));
     process_result_free(&result);
     ATTACK(&result, "--list", "--json", "--family", "memory");
-    json_t *object = parse(&result);
+    json_t *object = process_json(&result);
     assert_true(json_array_size(json_object_get(object, "attempts")) > 5);
     assert_null(strstr(result.out, "open-passwd"));
     json_decref(object);

@@ -42,24 +42,18 @@ static json_t *run(const char *const *argv, int exit_code)
     return object;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
 static unsigned count_failures(const json_t *object, const char *without)
 {
     unsigned failures = 0;
     size_t i;
     const json_t *row;
-    json_array_foreach(json_object_get(object, "attempts"), i, row)
-    {
+    json_array_foreach(json_object_get(object, "attempts"), i, row) {
         const json_t *observed = json_object_get(row, "observed");
         if (json_object_get(row, "skipped") != NULL || json_is_true(json_object_get(row, "holds")))
             continue;
-        print_message("without %s, %s: %s (%s): %s\n", without, text_of(row, "name"), text_of(observed, "outcome"),
-                      text_of(observed, "detail"), text_of(row, "why_not"));
+        print_message("without %s, %s: %s (%s): %s\n", without, process_json_text(row, "name"),
+                      process_json_text(observed, "outcome"), process_json_text(observed, "detail"),
+                      process_json_text(row, "why_not"));
         failures++;
     }
     return failures;
@@ -89,8 +83,9 @@ static layer_set missing_here(void)
     const char *bad;
     size_t i;
     const json_t *name;
-    json_array_foreach(json_object_get(json_object_get(page, "score"), "not_in_force"), i,
-                       name) if (layer_set_parse(json_string_value(name), &one, &bad) == 0) missing |= one;
+    json_array_foreach(json_object_get(json_object_get(page, "score"), "not_in_force"), i, name)
+        if (layer_set_parse(json_string_value(name), &one, &bad) == 0)
+            missing |= one;
     json_decref(page);
     return missing;
 }

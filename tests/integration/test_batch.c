@@ -42,8 +42,8 @@ static size_t count_pages(json_t *file, const char *status)
 {
     size_t i, count = 0;
     json_t *page;
-    json_array_foreach(json_object_get(file, "pages"), i, page) count +=
-        strcmp(json_string_value(json_object_get(page, "status")), status) == 0;
+    json_array_foreach(json_object_get(file, "pages"), i, page)
+        count += strcmp(json_string_value(json_object_get(page, "status")), status) == 0;
     return count;
 }
 

@@ -55,8 +55,7 @@ static json_t *layer_of(json_t *root)
 {
     size_t i;
     json_t *layer, *layers = json_object_get(json_object_get(root, "sandbox"), "layers");
-    json_array_foreach(layers, i, layer)
-    {
+    json_array_foreach(layers, i, layer) {
         if (strcmp(json_string_value(json_object_get(layer, "name")), "cgroup-limits") == 0)
             return layer;
     }

@@ -38,21 +38,11 @@ static void run_inside(struct process_result *result, const char *const *argumen
 }
 #define INSIDE(result, ...) run_inside(result, (const char *const[]){__VA_ARGS__, NULL})
 
-static json_t *parse(const struct process_result *result)
-{
-    json_error_t error;
-    json_t *object = json_loads(result->out, 0, &error);
-    if (object == NULL)
-        fail_msg("no JSON: %s; stderr: %s", error.text, result->err);
-    return object;
-}
-
 static bool is_in_force(const json_t *report, const char *layer)
 {
     const json_t *row;
     size_t i;
-    json_array_foreach(json_object_get(json_object_get(report, "sandbox"), "layers"), i, row)
-    {
+    json_array_foreach(json_object_get(json_object_get(report, "sandbox"), "layers"), i, row) {
         if (strcmp(json_string_value(json_object_get(row, "name")), layer) == 0)
             return json_is_true(json_object_get(row, "in_force"));
     }
@@ -66,7 +56,7 @@ static void a_document_is_read_and_what_is_missing_is_said(void **state)
     (void)state;
     INSIDE(&result, "info", "--json", "demo/pages/tour.pdf");
     assert_int_equal(result.exit_code, 0);
-    json_t *report = parse(&result);
+    json_t *report = process_json(&result);
     for (size_t i = 0; i < NOT_TO_BE_HAD; i++)
         assert_false(is_in_force(report, not_to_be_had[i]));
     assert_true(is_in_force(report, "seccomp"));
@@ -99,12 +89,11 @@ static void the_sandbox_page_knows_where_it_is(void **state)
     (void)state;
     INSIDE(&result, "sandbox", "--json");
     assert_int_equal(result.exit_code, 0); /* what the host has not is not wanted */
-    json_t *page = parse(&result);
+    json_t *page = process_json(&result);
     const json_t *host = json_object_get(page, "host");
     assert_non_null(strstr(json_string_value(json_object_get(host, "surroundings")), "a user namespace"));
     assert_non_null(strstr(json_string_value(json_object_get(host, "surroundings")), "a seccomp filter"));
-    json_array_foreach(json_object_get(host, "layers"), i, row)
-    {
+    json_array_foreach(json_object_get(host, "layers"), i, row) {
         for (size_t k = 0; k < NOT_TO_BE_HAD; k++)
             if (strcmp(json_string_value(json_object_get(row, "name")), not_to_be_had[k]) == 0 &&
                 json_is_false(json_object_get(row, "here")))
@@ -121,7 +110,7 @@ static void what_is_left_holds(void **state)
     (void)state;
     INSIDE(&result, "attack", "--family", "kernel", "--family", "processes", "--json");
     assert_int_equal(result.exit_code, 0);
-    json_t *report = parse(&result);
+    json_t *report = process_json(&result);
     assert_true(json_integer_value(json_object_get(report, "tried")) >= 40);
     assert_int_equal(json_integer_value(json_object_get(report, "held")),
                      json_integer_value(json_object_get(report, "tried")));

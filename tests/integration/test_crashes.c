@@ -125,8 +125,7 @@ static void check_backtrace(const json_t *report, const struct end_case *expecte
 {
     size_t index;
     json_t *line;
-    json_array_foreach(at(report, "backtrace"), index, line)
-    {
+    json_array_foreach(at(report, "backtrace"), index, line) {
         if (strstr(json_string_value(line), expected->frame) != NULL)
             return;
     }
@@ -160,8 +159,7 @@ static void check_messages(const json_t *report, const struct end_case *expected
     bool has_navigate = false, has_order = false;
     size_t index;
     json_t *message;
-    json_array_foreach(messages, index, message)
-    {
+    json_array_foreach(messages, index, message) {
         const char *name = text_at(message, "message"), *direction = text_at(message, "direction");
         has_navigate |= name != NULL && strcmp(name, "navigate") == 0 && strcmp(direction, "to_renderer") == 0;
         has_order |= name != NULL && strcmp(name, "crash_test") == 0;
@@ -388,8 +386,7 @@ static void several_brokers_at_once_write_each_its_own(void **state)
     assert_int_equal(json_array_size(at(list, "reports")), 3 * BROKERS);
     size_t index;
     json_t *report;
-    json_array_foreach(at(list, "reports"), index, report)
-    {
+    json_array_foreach(at(list, "reports"), index, report) {
         assert_true(json_is_null(at(report, "error")));
         assert_int_equal(json_integer_value(at(report, "number")), index + 1);
     }
@@ -467,7 +464,8 @@ static void a_broker_that_is_told_to_end_writes_what_it_knows(void **state)
     size_t index;
     json_t *report;
     assert_true(json_array_size(at(list, "reports")) >= 1);
-    json_array_foreach(at(list, "reports"), index, report) assert_true(json_is_null(at(report, "error")));
+    json_array_foreach(at(list, "reports"), index, report)
+        assert_true(json_is_null(at(report, "error")));
     json_decref(list);
 }
 
@@ -492,8 +490,7 @@ static size_t count_without_sum(const json_t *list, const char *why)
 {
     size_t index, count = 0;
     json_t *report;
-    json_array_foreach(at(list, "reports"), index, report)
-    {
+    json_array_foreach(at(list, "reports"), index, report) {
         const char *no_sum = text_at(report, "document.no_sha256"), *sum = text_at(report, "document.sha256");
         assert_true((no_sum == NULL) != (sum == NULL));
         count += no_sum != NULL && strcmp(no_sum, why) == 0;

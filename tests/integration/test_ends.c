@@ -106,8 +106,7 @@ static json_int_t audited(json_t *root, const char *call)
     json_t *calls = json_object_get(json_object_get(root, "audit"), "calls"), *row;
     json_int_t count = 0;
     size_t i;
-    json_array_foreach(calls, i, row)
-    {
+    json_array_foreach(calls, i, row) {
         if (strcmp(json_string_value(json_object_get(row, "call")), call) == 0)
             count += json_integer_value(json_object_get(row, "count"));
     }

@@ -56,8 +56,7 @@ static void every_story_holds_and_leaves_nothing_behind(void **state)
 
     (void)state;
     assert_true(json_array_size(stories) >= 26);
-    json_array_foreach(stories, i, story)
-    {
+    json_array_foreach(stories, i, story) {
         if (!json_is_true(json_object_get(story, "holds")))
             fail_msg("%s does not hold", json_string_value(json_object_get(story, "name")));
         assert_true(json_array_size(json_object_get(story, "steps")) > 0);
@@ -72,8 +71,7 @@ static void assert_figures(const json_t *row, const char *workload)
     const json_t *placements = json_object_get(row, workload), *figure;
     const char *placement, *missing = json_string_value(json_object_get(row, "not_installed"));
 
-    json_object_foreach((json_t *)(uintptr_t)placements, placement, figure)
-    {
+    json_object_foreach((json_t *)(uintptr_t)placements, placement, figure) {
         const char *error = json_string_value(json_object_get(figure, "error"));
         if (error != NULL && strcmp(error, "EOPNOTSUPP") != 0 && (missing == NULL || strcmp(error, "ENOPKG") != 0))
             fail_msg("%s, %s, %s: %s", json_string_value(json_object_get(row, "name")), workload, placement, error);
@@ -88,8 +86,7 @@ static void assert_claims(const json_t *row)
     const json_t *claims = json_object_get(row, "claims"), *claim;
     size_t i;
 
-    json_array_foreach(claims, i, claim)
-    {
+    json_array_foreach(claims, i, claim) {
         double claimed = json_number_value(json_object_get(claim, "claimed"));
         double measured = json_number_value(json_object_get(claim, "measured"));
         bool is_time = strcmp(json_string_value(json_object_get(claim, "unit")), "ms") == 0;
@@ -121,8 +118,7 @@ static void every_transport_carries_what_it_is_given(void **state)
     size_t i, bytes, claims = 0;
 
     assert_true(json_array_size(rows) >= 18);
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach(rows, i, row) {
         assert_figures(row, "one_way");
         assert_figures(row, "round_trip");
         assert_figures(row, "transfer");
@@ -159,8 +155,7 @@ static size_t count_steps(const json_t *stories, const char *kind, const char *t
     json_t *steps = json_object_get(json_array_get(stories, 0), "steps"), *step;
     size_t i, count = 0;
 
-    json_array_foreach(steps, i, step)
-    {
+    json_array_foreach(steps, i, step) {
         const char *found = json_string_value(json_object_get(step, "text"));
         count += found != NULL && strcmp(json_string_value(json_object_get(step, "kind")), kind) == 0 &&
                  strncmp(found, text, strlen(text)) == 0;
@@ -251,8 +246,7 @@ static void a_limit_on_descriptors_is_said_and_measured_up_to(void **state)
 
     (void)state;
     assert_true(allowed > 0 && allowed < 600);
-    json_array_foreach(rows, i, row)
-    {
+    json_array_foreach(rows, i, row) {
         json_int_t descriptors = json_integer_value(json_object_get(row, "descriptors"));
         has_most |= descriptors == allowed;
         if (descriptors > allowed)
@@ -309,8 +303,7 @@ static void the_list_names_every_mechanism_once(void **state)
     size_t i;
 
     (void)state;
-    json_array_foreach(list, i, entry)
-    {
+    json_array_foreach(list, i, entry) {
         const char *name = json_string_value(json_object_get(entry, "name"));
         assert_null(json_object_get(names, name));
         json_object_set_new(names, name, json_true());

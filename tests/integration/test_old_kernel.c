@@ -133,20 +133,15 @@ static json_t *look(const char *around, int exit_code)
     return page;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
 /* Of the first process, a renderer. */
 static const json_t *row_of(const json_t *page, const char *layer)
 {
     const json_t *process = json_array_get(json_object_get(page, "processes"), 0), *row;
     size_t i;
-    assert_string_equal(text_of(process, "role"), "renderer");
-    json_array_foreach(json_object_get(process, "layers"), i,
-                       row) if (strcmp(text_of(row, "name"), layer) == 0) return row;
+    assert_string_equal(process_json_text(process, "role"), "renderer");
+    json_array_foreach(json_object_get(process, "layers"), i, row)
+        if (strcmp(process_json_text(row, "name"), layer) == 0)
+            return row;
     fail_msg("no layer %s", layer);
     return NULL;
 }
@@ -154,16 +149,19 @@ static const json_t *row_of(const json_t *page, const char *layer)
 static void expect_not_here(const json_t *page, const char *layer)
 {
     const json_t *row = row_of(page, layer);
-    if (strcmp(text_of(row, "wanted"), "not here") != 0 || strcmp(text_of(row, "observed"), "missing") != 0)
-        fail_msg("%s: wanted %s, observed %s", layer, text_of(row, "wanted"), text_of(row, "observed"));
+    if (strcmp(process_json_text(row, "wanted"), "not here") != 0 ||
+        strcmp(process_json_text(row, "observed"), "missing") != 0)
+        fail_msg("%s: wanted %s, observed %s", layer, process_json_text(row, "wanted"),
+                 process_json_text(row, "observed"));
     assert_true(json_is_false(json_object_get(row, "is_bad")));
 }
 
 static void expect_in_force(const json_t *page, const char *layer)
 {
     const json_t *row = row_of(page, layer);
-    if (strcmp(text_of(row, "observed"), "in force") != 0 && strcmp(text_of(row, "observed"), "claimed") != 0)
-        fail_msg("%s: %s", layer, text_of(row, "observed"));
+    if (strcmp(process_json_text(row, "observed"), "in force") != 0 &&
+        strcmp(process_json_text(row, "observed"), "claimed") != 0)
+        fail_msg("%s: %s", layer, process_json_text(row, "observed"));
 }
 
 /* It paints, and refuses to where the layer is required. */
@@ -221,7 +219,7 @@ static void in_a_container_that_forbids_namespaces_the_rest_holds(void **state)
     /* Behind the container's filter there is one more. */
     expect_in_force(page, "seccomp");
     expect_in_force(page, "no-capabilities");
-    assert_non_null(strstr(text_of(json_object_get(page, "host"), "surroundings"), "a seccomp filter"));
+    assert_non_null(strstr(process_json_text(json_object_get(page, "host"), "surroundings"), "a seccomp filter"));
     json_decref(page);
     expect_to_paint_unless(state, "container", "pid-namespace");
     expect_to_hold("container");
@@ -233,7 +231,7 @@ static void where_user_namespaces_are_restricted_root_has_the_others(void **stat
     expect_not_here(page, "user-namespace");
     if (geteuid() != 0)
         expect_not_here(page, "mount-namespace");
-    else if (strcmp(text_of(row_of(page, "mount-namespace"), "wanted"), "yes") == 0)
+    else if (strcmp(process_json_text(row_of(page, "mount-namespace"), "wanted"), "yes") == 0)
         expect_in_force(page, "mount-namespace"); /* by root's own right */
     json_decref(page);
     expect_to_paint_unless(state, "restricted", "user-namespace");
@@ -245,8 +243,8 @@ static void a_filter_that_may_not_be_loaded_is_missing(void **state)
 {
     json_t *page = look("filterless", EXIT_CODE_NOT_IN_FORCE);
     const json_t *row = row_of(page, "seccomp");
-    assert_string_equal(text_of(row, "wanted"), "yes");
-    assert_string_equal(text_of(row, "observed"), "missing");
+    assert_string_equal(process_json_text(row, "wanted"), "yes");
+    assert_string_equal(process_json_text(row, "observed"), "missing");
     assert_true(json_is_true(json_object_get(row, "is_bad")));
     json_decref(page);
     expect_to_paint_unless(state, "filterless", "seccomp");

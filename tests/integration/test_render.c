@@ -391,8 +391,7 @@ static const char *grant_of(json_t *file, const char *path)
 {
     json_t *grant;
     size_t i;
-    json_array_foreach(json_object_get(file, "grants"), i, grant)
-    {
+    json_array_foreach(json_object_get(file, "grants"), i, grant) {
         const char *asked = json_string_value(json_object_get(grant, "path"));
         if (asked != NULL && strstr(asked, path) != NULL)
             return json_string_value(json_object_get(grant, "status"));

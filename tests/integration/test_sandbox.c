@@ -38,28 +38,14 @@ static void sandbox(struct process_result *result, const char *const *environmen
 }
 #define SANDBOX(result, ...) sandbox(result, NULL, (const char *const[]){__VA_ARGS__, NULL})
 
-static json_t *parse(const struct process_result *result)
-{
-    json_error_t error;
-    json_t *object = json_loads(result->out, 0, &error);
-    if (object == NULL)
-        fail_msg("no JSON: %s; stderr: %s", error.text, result->err);
-    return object;
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
 /* The first process of that role; NULL if there is none. */
 static const json_t *process_of(const json_t *page, const char *role)
 {
     size_t i;
     const json_t *process;
-    json_array_foreach(json_object_get(page, "processes"), i,
-                       process) if (strcmp(text_of(process, "role"), role) == 0) return process;
+    json_array_foreach(json_object_get(page, "processes"), i, process)
+        if (strcmp(process_json_text(process, "role"), role) == 0)
+            return process;
     return NULL;
 }
 
@@ -67,22 +53,24 @@ static const json_t *row_of(const json_t *process, const char *layer)
 {
     size_t i;
     const json_t *row;
-    json_array_foreach(json_object_get(process, "layers"), i,
-                       row) if (strcmp(text_of(row, "name"), layer) == 0) return row;
+    json_array_foreach(json_object_get(process, "layers"), i, row)
+        if (strcmp(process_json_text(row, "name"), layer) == 0)
+            return row;
     return NULL;
 }
 
 static bool is_observed(const json_t *row, const char *observed)
 {
-    return strcmp(text_of(row, "observed"), observed) == 0;
+    return strcmp(process_json_text(row, "observed"), observed) == 0;
 }
 
 static bool is_listed_missing(const json_t *page, const char *layer)
 {
     size_t i;
     const json_t *name;
-    json_array_foreach(json_object_get(json_object_get(page, "score"), "not_in_force"), i,
-                       name) if (strcmp(json_string_value(name), layer) == 0) return true;
+    json_array_foreach(json_object_get(json_object_get(page, "score"), "not_in_force"), i, name)
+        if (strcmp(json_string_value(name), layer) == 0)
+            return true;
     return false;
 }
 
@@ -90,8 +78,8 @@ static size_t count_role(const json_t *page, const char *role)
 {
     size_t i, count = 0;
     const json_t *process;
-    json_array_foreach(json_object_get(page, "processes"), i, process) count +=
-        strcmp(text_of(process, "role"), role) == 0;
+    json_array_foreach(json_object_get(page, "processes"), i, process)
+        count += strcmp(process_json_text(process, "role"), role) == 0;
     return count;
 }
 
@@ -102,18 +90,20 @@ static void every_wanted_layer_of_a_whole_cell_is_seen_or_told(void **state)
     const json_t *process, *row;
     (void)state;
     SANDBOX(&result, "--json", "demo/pages/tour.pdf", "demo/pages/hull.png");
-    json_t *page = parse(&result);
+    json_t *page = process_json(&result);
     assert_int_equal(result.exit_code, IS_SANITIZED ? EXIT_CODE_NOT_IN_FORCE : EXIT_CODE_OK);
     assert_int_equal(count_role(page, "renderer"), 2);
     assert_int_equal(count_role(page, "zygote"), 1);
-    const char *shown = text_of(process_of(page, "renderer"), "what"); /* which of both is ready first is not ours */
+    const char *shown =
+        process_json_text(process_of(page, "renderer"), "what"); /* which of both is ready first is not ours */
     assert_true(strcmp(shown, "tour.pdf") == 0 || strcmp(shown, "hull.png") == 0);
     assert_int_equal(json_array_size(json_object_get(process_of(page, "renderer"), "layers")), LAYERS);
     json_array_foreach(json_object_get(page, "processes"), i, process)
-        json_array_foreach(json_object_get(process, "layers"), k,
-                           row) if (json_is_true(json_object_get(row, "is_bad")) &&
-                                    !(IS_SANITIZED && strcmp(text_of(row, "name"), "resource-limits") == 0))
-            fail_msg("%s: %s is %s", text_of(process, "role"), text_of(row, "name"), text_of(row, "observed"));
+        json_array_foreach(json_object_get(process, "layers"), k, row)
+            if (json_is_true(json_object_get(row, "is_bad")) &&
+                !(IS_SANITIZED && strcmp(process_json_text(row, "name"), "resource-limits") == 0))
+                fail_msg("%s: %s is %s", process_json_text(process, "role"), process_json_text(row, "name"),
+                         process_json_text(row, "observed"));
     json_decref(page);
     process_result_free(&result);
 }
@@ -125,15 +115,15 @@ static void what_cannot_be_seen_from_here_is_not_counted_as_seen(void **state)
     struct process_result result;
     (void)state;
     SANDBOX(&result, "--json");
-    json_t *page = parse(&result);
+    json_t *page = process_json(&result);
     const json_t *renderer = process_of(page, "renderer");
     for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
         const json_t *row = row_of(renderer, hidden[i]), *outside = json_object_get(row, "outside");
-        if (strcmp(text_of(row, "wanted"), "yes") != 0)
+        if (strcmp(process_json_text(row, "wanted"), "yes") != 0)
             continue; /* a host without namespaces */
         assert_true(is_observed(row, geteuid() == 0 ? "in force" : "claimed"));
         if (geteuid() != 0)
-            assert_string_equal(text_of(outside, "error"), "EACCES");
+            assert_string_equal(process_json_text(outside, "error"), "EACCES");
     }
     if (geteuid() == 0) /* and what nobody may see not by root either */
         assert_false(is_observed(row_of(renderer, "landlock-files"), "in force"));
@@ -153,17 +143,17 @@ static bool is_there_anyway(const char *layer)
 static void check_without(const char *layer, const json_t *page, int exit_code)
 {
     const json_t *row = row_of(process_of(page, "renderer"), layer);
-    bool is_in_force = is_observed(row, "in force"), is_wanted = strcmp(text_of(row, "wanted"), "yes") == 0;
+    bool is_in_force = is_observed(row, "in force"), is_wanted = strcmp(process_json_text(row, "wanted"), "yes") == 0;
     if (is_in_force || is_observed(row, "claimed") || is_observed(row, "contradicted")) {
         if (!is_in_force || !is_there_anyway(layer))
-            fail_msg("without %s it is %s", layer, text_of(row, "observed"));
+            fail_msg("without %s it is %s", layer, process_json_text(row, "observed"));
         assert_int_equal(exit_code, IS_SANITIZED ? EXIT_CODE_NOT_IN_FORCE : EXIT_CODE_OK);
         return;
     }
     assert_int_equal(json_is_true(json_object_get(row, "is_bad")), is_wanted);
     if (is_wanted && exit_code != EXIT_CODE_NOT_IN_FORCE)
         fail_msg("without %s the exit code is %d", layer, exit_code);
-    assert_int_equal(is_listed_missing(page, layer), strcmp(text_of(row, "wanted"), "optional") != 0);
+    assert_int_equal(is_listed_missing(page, layer), strcmp(process_json_text(row, "wanted"), "optional") != 0);
 }
 
 static void every_layer_that_is_left_out_is_told_and_the_exit_code_says_so(void **state)
@@ -173,11 +163,11 @@ static void every_layer_that_is_left_out_is_told_and_the_exit_code_says_so(void 
         struct process_result result;
         const char *layer = layer_name(i);
         SANDBOX(&result, "--json", "--without", layer);
-        json_t *page = parse(&result);
+        json_t *page = process_json(&result);
         check_without(layer, page, result.exit_code);
         const json_t *word = json_object_get(row_of(process_of(page, "renderer"), layer), "word");
         if (!layer_is_of_broker(i))
-            assert_string_equal(text_of(word, "evidence"), "left out by request");
+            assert_string_equal(process_json_text(word, "evidence"), "left out by request");
         json_decref(page);
         process_result_free(&result);
     }
@@ -206,11 +196,11 @@ static void a_process_that_claims_what_it_has_not_is_contradicted(void **state)
     (void)state;
     snprintf(renderer, sizeof renderer, "BULKHEAD_RENDERER=%s/tests/hostile-renderer", getenv("BULKHEAD_BUILD"));
     sandbox(&result, environment, (const char *const[]){"--json", "about:title", NULL});
-    json_t *page = parse(&result);
+    json_t *page = process_json(&result);
     assert_int_equal(result.exit_code, EXIT_CODE_NOT_IN_FORCE);
     const json_t *row = row_of(process_of(page, "renderer"), "seccomp");
     assert_true(is_observed(row, "contradicted"));
-    assert_string_equal(text_of(json_object_get(row, "word"), "evidence"), "believe me");
+    assert_string_equal(process_json_text(json_object_get(row, "word"), "evidence"), "believe me");
     assert_true(is_listed_missing(page, "seccomp"));
     json_decref(page);
     process_result_free(&result);
@@ -285,7 +275,7 @@ static void the_allowed_system_calls_are_listed_with_their_number(void **state)
     assert_non_null(strstr(result.out, "recvmsg"));
     process_result_free(&result);
     SANDBOX(&result, "--syscalls", "--json");
-    json_t *object = parse(&result);
+    json_t *object = process_json(&result);
     assert_int_equal(json_array_size(json_object_get(object, "roles")), POLICY_ROLES);
     json_decref(object);
     process_result_free(&result);

@@ -171,6 +171,21 @@ void process_result_free(struct process_result *result)
     *result = (struct process_result){0};
 }
 
+json_t *process_json(const struct process_result *result)
+{
+    json_error_t error;
+    json_t *object = json_loads(result->out, 0, &error);
+    if (object == NULL)
+        fail_msg("no JSON: %s; stderr: %s", error.text, result->err);
+    return object;
+}
+
+const char *process_json_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
 pid_t process_start(const char *const *argv, const char *err_path, int *ret_out_fd)
 {
     int out[2];

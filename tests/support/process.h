@@ -5,6 +5,7 @@
 #ifndef BULKHEAD_TEST_PROCESS_H
 #define BULKHEAD_TEST_PROCESS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
@@ -30,6 +31,11 @@ struct process_options {
 /* argv[0] is a path, or a name below $BULKHEAD_BUILD ("bulkhead"). Fails the test if it cannot be started. */
 void process_run(const char *const *argv, const struct process_options *options, struct process_result *ret_result);
 void process_result_free(struct process_result *result);
+
+/* Its stdout as JSON, owned by the caller; fails the test if it is none. */
+json_t *process_json(const struct process_result *result);
+/* A member that is a string; "" if there is none. */
+const char *process_json_text(const json_t *object, const char *key);
 
 /* Starts it and returns; out_fd (owned by the caller) reads its stdout, its stderr goes to err_path or /dev/null. */
 pid_t process_start(const char *const *argv, const char *err_path, int *ret_out_fd);

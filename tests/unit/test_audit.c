@@ -23,6 +23,7 @@
 #include "common/fd.h"
 #include "tests/support/check_policy.h"
 #include "tests/support/closed_child.h"
+#include "tests/support/leaks.h"
 
 enum { AUDITED = CLOSED_CHILD_POLICY | CLOSED_CHILD_AUDIT };
 
@@ -257,24 +258,7 @@ static void the_check_finds_what_is_never_needed_or_not_allowed(void **state)
     assert_found(good, "\n", true, -EBADMSG, NULL);
 }
 
-static int fds_before;
-
-static int remember_fds(void **state)
-{
-    (void)state;
-    fds_before = fd_count_open();
-    return 0;
-}
-
-static int assert_nothing_left(void **state)
-{
-    (void)state;
-    assert_int_equal(fd_count_open(), fds_before);
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, remember_fds, assert_nothing_left)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, leaks_remember, leaks_assert_none)
 
 int main(void)
 {

@@ -29,6 +29,7 @@
 #include "common/fd.h"
 #include "common/policy.h"
 #include "renderer/cell_layers.h"
+#include "tests/support/leaks.h"
 
 enum { DEADLINE_MS = 20000, ANSWERS = 16 };
 
@@ -607,24 +608,7 @@ static void layers_fit_the_protocol(void **state)
         assert_int_equal(bulkhead__layer_fact__layer__descriptor.values[i].value, i);
 }
 
-static int fds_before;
-
-static int remember_fds(void **state)
-{
-    (void)state;
-    fds_before = fd_count_open();
-    return 0;
-}
-
-static int assert_nothing_left(void **state)
-{
-    (void)state;
-    assert_int_equal(fd_count_open(), fds_before);
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, remember_fds, assert_nothing_left)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, leaks_remember, leaks_assert_none)
 
 int main(void)
 {

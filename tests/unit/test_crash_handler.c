@@ -21,6 +21,7 @@
 #include "common/fd.h"
 #include "renderer/crash_handler.h"
 #include "tests/support/closed_child.h"
+#include "tests/support/leaks.h"
 
 #define NO_SANITIZE __attribute__((no_sanitize("address", "undefined"), noinline))
 
@@ -488,24 +489,7 @@ static void a_refused_call_names_number_arguments_and_caller(void **state)
     assert_true(child.record.stack_count > 0);
 }
 
-static int fds_before;
-
-static int remember_fds(void **state)
-{
-    (void)state;
-    fds_before = fd_count_open();
-    return 0;
-}
-
-static int assert_nothing_left(void **state)
-{
-    (void)state;
-    assert_int_equal(fd_count_open(), fds_before);
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, remember_fds, assert_nothing_left)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, leaks_remember, leaks_assert_none)
 
 int main(void)
 {

@@ -657,8 +657,7 @@ static void the_seed_has_every_member_and_reads_back(void **state)
     crash_report_free(report);
     json_t *object = json_loads(seed, 0, NULL), *of_an_end = json_loads(whole, 0, NULL), *value;
     const char *key;
-    json_object_foreach(of_an_end, key, value)
-    {
+    json_object_foreach(of_an_end, key, value) {
         const json_t *of_seed = json_object_get(object, key);
         bool is_empty =
             json_is_array(of_seed) ? json_array_size(of_seed) == 0 : of_seed == NULL || json_is_null(of_seed);

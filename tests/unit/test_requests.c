@@ -182,10 +182,10 @@ static void quarantine_counts_the_document_and_forgets_with_time(void **state)
 static void only_bad_ends_speak_against_a_document(void **state)
 {
     (void)state;
-    assert_true(quarantine_counts(EXIT_CAUSE_CRASHED));
-    assert_true(quarantine_counts(EXIT_CAUSE_HUNG));
-    assert_false(quarantine_counts(EXIT_CAUSE_CLEAN));
-    assert_false(quarantine_counts(EXIT_CAUSE_KILLED_BY_BROKER));
+    assert_true(exit_cause_is_bad(EXIT_CAUSE_CRASHED));
+    assert_true(exit_cause_is_bad(EXIT_CAUSE_HUNG));
+    assert_false(exit_cause_is_bad(EXIT_CAUSE_CLEAN));
+    assert_false(exit_cause_is_bad(EXIT_CAUSE_KILLED_BY_BROKER));
 }
 
 int main(void)
