@@ -1,7 +1,10 @@
 /* bench_table.c - the rows for people: a table for each workload that fits into 80 columns, then the claims. */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "broker/cli.h"
+#include "common/text.h"
 #include "demo/lab/bench.h"
 
 enum { APART = LAB_APART, TOGETHER = LAB_TOGETHER, CELL_BYTES = 40 };
@@ -121,12 +124,16 @@ static void print_table(FILE *out, const char *title, const char *head, const st
 
 static void print_verdict(FILE *out, const struct lab_entry *entry, const struct lab_verdict *verdict)
 {
+    size_t columns = cli_terminal_columns();
+
     if (!verdict->is_measured)
         return;
     fprintf(out, "%s %s, %s: %s %.*f %s\n", verdict->holds ? "✓" : "✗", entry->name, verdict->claim,
             verdict->holds ? "here" : "no, here", verdict->measured < 10 ? 2 : 0, verdict->measured, verdict->unit);
-    if (!verdict->holds)
-        fprintf(out, "    %s\n", verdict->why);
+    if (verdict->holds)
+        return;
+    fprintf(out, "    ");
+    text_print_wrapped(out, verdict->why, 4, columns > 0 ? columns : SIZE_MAX, 4);
 }
 
 static void print_claims(FILE *out, const struct lab_row *rows, size_t count)

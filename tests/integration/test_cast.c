@@ -329,6 +329,35 @@ static void a_signal_ends_the_wait_for_a_reader_and_removes_the_fifo(void **stat
     close(out);
 }
 
+/* Whatever it was that painted: the cell with all in it. */
+static void a_renderer_that_dies_ends_the_stream_and_its_end_is_named(void **state)
+{
+    char fifo[SCRATCH_PATH], err[SCRATCH_PATH];
+    const char *argv[] = {"bulkhead",       "cast", "--size", "320x200",
+                          "--fps",          "60",   "--fifo", scratch_path(state, "fifo", fifo),
+                          "about:testcard", NULL};
+    pid_t below[32];
+    size_t bytes;
+    int out;
+    pid_t pid = process_start(argv, scratch_path(state, "err", err), &out);
+
+    wait_for_words(err, "waiting for a reader", 1);
+    int fd = open_reader(fifo);
+    assert_header(fd);
+    size_t count = process_descendants(pid, below, 32);
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++)
+        kill(below[i], SIGKILL);
+    int code = process_wait(pid, TIMEOUT_MS);
+    assert_true(code == 46 || code == 51); /* unexpected-exit, or no-renderer if the zygote's end was seen first */
+    char *text = scratch_read(err, &bytes);
+    assert_non_null(strstr(text, code == 46 ? "about:testcard: " : "cast: "));
+    free(text);
+    assert_false(scratch_exists(fifo));
+    close(fd);
+    close(out);
+}
+
 static void expect_end(const char *const *argv, const char *stdout_path, int code, const char *words)
 {
     const struct process_options options = {.stdout_path = stdout_path};
@@ -383,6 +412,7 @@ int main(void)
         TEST(once_ends_with_the_first_reader),
         TEST(a_reader_of_standard_output_that_closes_ends_the_cast),
         TEST(a_signal_ends_the_wait_for_a_reader_and_removes_the_fifo),
+        TEST(a_renderer_that_dies_ends_the_stream_and_its_end_is_named),
         TEST(what_cannot_be_cast_is_refused_with_its_own_code),
     };
 

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "tests/support/process.h"
+#include "tests/support/pseudo_terminal.h"
 #include "tests/support/scratch.h"
 
 static json_t *run_json(const char *const *argv, int expected_code)
@@ -147,6 +148,26 @@ static void where_time_is_short_fewer_messages_are_measured_and_said(void **stat
     assert_int_equal(json_integer_value(json_object_get(table, "budget_ms")), 1000);
     assert_true(messages > 0 && messages < 1000000);
     json_decref(table);
+}
+
+/* Which of how many, while it works; then that line is gone, and no line of the table is longer than 80 columns. */
+static void a_terminal_shows_how_far_the_table_is_and_has_room_for_it(void **state)
+{
+    const char *argv[] = {"bulkhead-lab", "bench",      "--rounds", "1",    "--messages", "2000", "--round-trips",
+                          "100",          "--transfer", "1M",       "pipe", "ring-spin",  NULL};
+    struct pseudo_terminal terminal;
+
+    (void)state;
+    pseudo_terminal_start(&terminal, 80, 60, argv, NULL);
+    assert_int_equal(pseudo_terminal_wait(&terminal), 0);
+    assert_non_null(strstr(terminal.output, "1 of 2: pipe, one way"));
+    assert_non_null(strstr(terminal.output, "2 of 2: ring-spin, a large transfer"));
+    assert_non_null(strstr(terminal.output, "\r\033[KMedians of 1;"));
+    assert_non_null(strstr(terminal.output, "two cores   one core  claimed  holds   measured"));
+    for (const char *line = strstr(terminal.output, "1 KB one way"); line != NULL; line = strchr(line + 1, '\n'))
+        assert_true(strcspn(line + 1, "\r\n") <= 80);
+    assert_non_null(strstr(terminal.output, "ring-spin, 1 million messages a second"));
+    pseudo_terminal_end(&terminal);
 }
 
 /* The one story told; its steps of this kind that begin with `text`. */
@@ -321,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_pipeline_of_given_commands_runs_and_each_end_is_told),
         cmocka_unit_test(a_command_that_is_not_there_fails_the_show_and_is_named),
         cmocka_unit_test_setup_teardown(every_transport_carries_what_it_is_given, scratch_make, scratch_remove),
+        cmocka_unit_test(a_terminal_shows_how_far_the_table_is_and_has_room_for_it),
         cmocka_unit_test(where_time_is_short_fewer_messages_are_measured_and_said),
         cmocka_unit_test_setup_teardown(poll_pays_for_each_descriptor_and_select_says_where_it_ends, scratch_make,
                                         scratch_remove),
