@@ -103,6 +103,7 @@ ALONE := $(B)/tests/attack-alone
 CONTAINER := $(B)/tests/in-container
 FUZZERS := $(FUZZ_C:tests/%.c=$(B)/tests/%)
 REPLAYS := $(FUZZ_C:tests/fuzz/fuzz_%.c=$(B)/tests/replay/%)
+RECORDED := $(B)/tests/replay-recording
 
 .PHONY: all
 all: $(BULKHEAD) $(RENDERER) $(ATTACKER) $(DEMO) $(LAB) ## build the programs
@@ -123,7 +124,7 @@ test: ## install what is missing, build, and run every test (as an ordinary user
 	@$(MAKE) --no-print-directory check
 
 .PHONY: tests
-tests: $(UNIT) $(INTEGRATION) $(REPLAYS) $(HOSTILE) $(CONTAINER) ## build the tests
+tests: $(UNIT) $(INTEGRATION) $(REPLAYS) $(RECORDED) $(HOSTILE) $(CONTAINER) ## build the tests
 
 check: ## run the tests that are built; TESTS="test_codec ..." for some of them
 	@tests/support/run-tests $(B) unit fuzz integration integration-as-nobody
@@ -311,7 +312,11 @@ $(CONTAINER): $(B)/tests/support/in_container_main.o
 
 # The broker's inbound path is fuzzed in one process: a cell without a zygote, and errands that nobody runs,
 # go before the real ones.
-$(B)/tests/replay/inbound $(B)/tests/fuzz/fuzz_inbound $(B)/tests/unit/test_inbound_seeds: $(call objects,$(INBOUND_C))
+$(B)/tests/replay/inbound $(B)/tests/fuzz/fuzz_inbound $(B)/tests/unit/test_inbound_seeds $(B)/tests/integration/test_recording: $(call objects,$(INBOUND_C))
+
+# What a user recorded, played to the same broker again.
+$(RECORDED): $(B)/tests/support/recorded_main.o $(call objects,$(INBOUND_C)) $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)
+	$(call link,$^ $(LIBS_BROKER) $(LIBS_COMMON))
 
 # The same targets without a fuzzer: their corpus replays in `make test`.
 $(REPLAYS): $(B)/tests/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/support/replay_main.o $(LIB_SUPPORT) $(LIB_BROKER) $(LIB_COMMON) $(LIB_PROTO)

@@ -11,13 +11,14 @@
 #include "broker/audit.h"
 #include "broker/autopsy.h"
 #include "broker/broker_private.h"
+#include "broker/recording.h"
 #include "broker/signals.h"
 #include "broker/trace.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
 
-enum { TRACE_INTERVAL_MS = 500 };
+enum { FLUSH_INTERVAL_MS = 500 };
 
 struct broker {
     struct broker_options options;
@@ -27,8 +28,9 @@ struct broker {
     struct loop *loop;
     struct signals *signals;
     struct trace *trace;
+    struct recording *recording;
     struct audit *audit;
-    struct loop_source *trace_timer;
+    struct loop_source *flush_timer;
     struct renderer_pool *pool;
     struct quarantine quarantine;
     struct layer_status layers[LAYERS];
@@ -256,9 +258,8 @@ static void on_cell_ended(struct cell_host *cell, void *userdata)
 static const struct renderer_pool_listener pool_listener = {
     .hello = on_hello, .ended = on_renderer_ended, .failed = on_cell_failed, .cell_ended = on_cell_ended};
 
-static int on_trace_timer(struct loop_source *source, void *userdata)
+static void flush_trace(struct broker *broker)
 {
-    struct broker *broker = userdata;
     struct counters sum;
     uint64_t now = clock_now_ns();
     counters_init(&sum);
@@ -266,8 +267,18 @@ static int on_trace_timer(struct loop_source *source, void *userdata)
     trace_counter(broker->trace, getpid(), "messages.to_renderer", now, counters_messages(sum.to_renderer));
     trace_counter(broker->trace, getpid(), "messages.to_broker", now, counters_messages(sum.to_broker));
     counters_fini(&sum);
-    trace_flush(broker->trace); /* a broker that is killed loses at most this interval */
-    loop_timer_set(source, clock_now_ms() + TRACE_INTERVAL_MS);
+    trace_flush(broker->trace);
+}
+
+/* A broker that is killed loses at most this interval. */
+static int on_flush_timer(struct loop_source *source, void *userdata)
+{
+    struct broker *broker = userdata;
+    if (broker->trace != NULL)
+        flush_trace(broker);
+    if (broker->recording != NULL)
+        recording_flush(broker->recording);
+    loop_timer_set(source, clock_now_ms() + FLUSH_INTERVAL_MS);
     return 0;
 }
 
@@ -281,9 +292,19 @@ static int start_trace(struct broker *broker)
     trace_process_name(broker->trace, getpid(), "broker");
     trace_thread_name(broker->trace, getpid(), 0, "handling");
     trace_thread_name(broker->trace, getpid(), 1, "sending");
-    error = loop_add_timer(broker->loop, on_trace_timer, broker, &broker->trace_timer);
+    return 0;
+}
+
+static int start_records(struct broker *broker)
+{
+    int error = start_trace(broker);
+    if (error == 0 && broker->options.recording_path != NULL)
+        error = recording_create(broker->options.recording_path, &broker->recording);
+    if (error < 0 || (broker->trace == NULL && broker->recording == NULL))
+        return error;
+    error = loop_add_timer(broker->loop, on_flush_timer, broker, &broker->flush_timer);
     if (error == 0)
-        loop_timer_set(broker->trace_timer, clock_now_ms() + TRACE_INTERVAL_MS);
+        loop_timer_set(broker->flush_timer, clock_now_ms() + FLUSH_INTERVAL_MS);
     return error;
 }
 
@@ -336,7 +357,7 @@ int broker_create(const struct broker_options *options, const struct broker_list
         error = autopsies_create(broker, broker->listener->backtrace != NULL, &autopsy_listener, broker,
                                  &broker->autopsies);
     if (error == 0)
-        error = start_trace(broker);
+        error = start_records(broker);
     if (error == 0)
         error = start_audit(broker);
     if (error == 0)
@@ -359,10 +380,13 @@ void broker_destroy(struct broker *broker)
     renderer_pool_destroy(broker->pool);
     audit_destroy(broker->audit);
     cgroup_destroy(broker->cgroup);
-    loop_source_remove(&broker->trace_timer);
+    loop_source_remove(&broker->flush_timer);
     int error = trace_close(broker->trace);
     if (error < 0)
         log_write(LOG_ERROR, "trace=\"%s\" error=\"%s\"", broker->options.trace_path, strerror(-error));
+    error = recording_close(broker->recording);
+    if (error < 0)
+        log_write(LOG_ERROR, "recording=\"%s\" error=\"%s\"", broker->options.recording_path, strerror(-error));
     signals_destroy(broker->signals);
     if (broker->loop != NULL)
         loop_destroy(broker->loop);
@@ -388,6 +412,11 @@ const struct policy *broker_policy(const struct broker *broker)
 struct trace *broker_trace(struct broker *broker)
 {
     return broker->trace;
+}
+
+struct recording *broker_recording(struct broker *broker)
+{
+    return broker->recording;
 }
 
 const struct broker_options *broker_options(const struct broker *broker)

@@ -19,11 +19,13 @@
 struct broker;
 struct renderer;
 struct audit;
+struct recording;
 struct trace;
 
 struct broker_options {
     const char *renderer_path;   /* NULL: $BULKHEAD_RENDERER, else beside this executable, else libexec */
     const char *trace_path;      /* NULL = no trace */
+    const char *recording_path;  /* NULL = no recording of messages (recording.h) */
     const char *policy_path;     /* NULL = built-in defaults */
     const struct policy *policy; /* in place of those defaults; NULL = none; borrowed for broker_create() */
     layer_set require;           /* refuse to start without these */
@@ -63,7 +65,8 @@ void broker_destroy(struct broker *broker);
 struct loop *broker_loop(struct broker *broker);
 struct audit *broker_audit(const struct broker *broker); /* borrowed; NULL: nothing is counted */
 const struct policy *broker_policy(const struct broker *broker);
-struct trace *broker_trace(struct broker *broker); /* NULL when not tracing */
+struct trace *broker_trace(struct broker *broker);         /* NULL when not tracing */
+struct recording *broker_recording(struct broker *broker); /* NULL when not recording */
 const struct broker_options *broker_options(const struct broker *broker);
 
 /* The signal that asked for the shutdown (SIGINT or SIGTERM), 0 while there was none: a program exits with 128 + it. */

@@ -104,6 +104,9 @@ int cli_common_option(struct cli_common *common, const char *command, int option
     case CLI_OPTION_AUDIT:
         common->broker.audit = true;
         return 0;
+    case CLI_OPTION_RECORD:
+        common->broker.recording_path = argument;
+        return 0;
     case CLI_OPTION_JSON:
         common->json = true;
         return 0;
@@ -117,8 +120,10 @@ int cli_common_option(struct cli_common *common, const char *command, int option
     }
 }
 
-/* Whether the trace can be written, and is none of the inputs: it would be their end. */
-static int check_trace(const char *path, char *const *inputs, size_t input_count)
+/* Whether a trace or a recording can be written, and is none of the inputs: it would be their end. `what` is its
+ * option.
+ */
+static int check_written(const char *what, const char *path, char *const *inputs, size_t input_count)
 {
     struct output_guard guard = {0};
     char text[64];
@@ -129,17 +134,18 @@ static int check_trace(const char *path, char *const *inputs, size_t input_count
         r = output_check(path, &guard);
     output_guard_fini(&guard);
     if (r == OUTPUT_IS_INPUT) {
-        cli_message("trace file: it is an input, and would be overwritten (choose another --trace)");
+        cli_message("%s file: it is an input, and would be overwritten (choose another --%s)", what, what);
         return EXIT_CODE_OUTPUT_IS_INPUT;
     }
     if (r < 0)
-        cli_message("trace file: %s", cli_error_text(r, text, sizeof(text)));
+        cli_message("%s file: %s", what, cli_error_text(r, text, sizeof(text)));
     return r < 0 ? (int)exit_code_of_output(r) : EXIT_CODE_OK;
 }
 
 int cli_common_check(const struct cli_common *common, char *const *inputs, size_t input_count)
 {
     const char *policy_path = common->broker.policy_path, *trace_path = common->broker.trace_path;
+    const char *recording_path = common->broker.recording_path;
     struct policy scratch;
     char why[256];
     policy_init_defaults(&scratch);
@@ -151,7 +157,10 @@ int cli_common_check(const struct cli_common *common, char *const *inputs, size_
         cli_message("policy file: %s (see bulkhead help policy)", why);
         return EXIT_CODE_USAGE;
     }
-    return trace_path ? check_trace(trace_path, inputs, input_count) : EXIT_CODE_OK;
+    int code = trace_path ? check_written("trace", trace_path, inputs, input_count) : EXIT_CODE_OK;
+    if (code == EXIT_CODE_OK && recording_path)
+        code = check_written("record", recording_path, inputs, input_count);
+    return code;
 }
 
 int cli_bad_option(const char *command, char *const *argv, int option, const struct option *options)

@@ -23,7 +23,8 @@ enum {
     CLI_OPTION_MEMORY,
     CLI_OPTION_TIMEOUT,
     CLI_OPTION_JSON,
-    CLI_OPTION_AUDIT, /* render and info only */
+    CLI_OPTION_AUDIT,  /* render and info only */
+    CLI_OPTION_RECORD, /* likewise */
     CLI_OPTION_CRASH_DIRECTORY,
     CLI_OPTION_NO_CRASH_REPORTS,
     CLI_OPTION_OWN = 0x200,
@@ -46,6 +47,9 @@ enum {
 
 /* For commands that print an audit. */
 #define CLI_AUDIT_HELP "      --audit               count the system calls of the renderers, and print them; slow\n"
+
+/* For commands whose messages can be recorded. */
+#define CLI_RECORD_HELP "      --record FILE         write all messages with their content, for a replay in a test\n"
 
 /* The common options' part of a help text. */
 #define CLI_COMMON_HELP                                                                                                \
@@ -71,7 +75,7 @@ void cli_common_init(struct cli_common *common);
 /* 0: taken. 1: not a common option. -EINVAL: bad value, said on stderr. */
 int cli_common_option(struct cli_common *common, const char *command, int option, const char *argument);
 
-/* After all options: whether the policy file is understood and the trace file can be written, so that what is wrong
+/* After all options: whether the policy file is understood, trace and recording can be written, so that what is wrong
  * with them is said in one clear line. EXIT_CODE_OK, or the code with the line said. */
 int cli_common_check(const struct cli_common *common, char *const *inputs, size_t input_count);
 

@@ -17,7 +17,7 @@ static const char help[] =
     "Says what each FILE is: format, title, pages, page size, and what it asked for. It is opened in\n"
     "a sandboxed renderer of its own; nothing is painted.\n"
     "\n" CLI_DOCUMENT_HELP
-    "      --json                a JSON object on standard output\n" CLI_AUDIT_HELP CLI_COMMON_HELP "\n"
+    "      --json                a JSON object on standard output\n" CLI_AUDIT_HELP CLI_RECORD_HELP CLI_COMMON_HELP "\n"
     "FILE may be - for standard input or an about: page. See also: bulkhead help exit-codes.\n";
 
 enum { WARNINGS_SHOWN = 8 };
@@ -26,6 +26,7 @@ static const struct option long_options[] = {
     CLI_COMMON_OPTIONS,
     CLI_DOCUMENT_OPTIONS,
     {"audit", no_argument, NULL, CLI_OPTION_AUDIT},
+    {"record", required_argument, NULL, CLI_OPTION_RECORD},
     {NULL, 0, NULL, 0},
 };
 

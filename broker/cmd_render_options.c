@@ -30,8 +30,8 @@ static const char help[] =
     "      --png-level N         0 (fast) to 9 (small); default: zlib's\n" CLI_DOCUMENT_HELP
     "      --json                the results as a JSON object on standard output\n"
     "      --progress            say how far it is, also without a terminal\n"
-    "  -q, --quiet               no progress and no summary; errors and warnings only\n" CLI_AUDIT_HELP CLI_COMMON_HELP
-    "\n"
+    "  -q, --quiet               no progress and no summary; errors and warnings only\n" CLI_AUDIT_HELP CLI_RECORD_HELP
+        CLI_COMMON_HELP "\n"
     "FILE may be - for standard input or an about: page. See also: bulkhead help exit-codes.\n";
 
 enum {
@@ -56,6 +56,7 @@ static const struct option long_options[] = {
     {"progress", no_argument, NULL, OPTION_PROGRESS},
     {"quiet", no_argument, NULL, 'q'},
     {"audit", no_argument, NULL, CLI_OPTION_AUDIT},
+    {"record", required_argument, NULL, CLI_OPTION_RECORD},
     {"crash-test", required_argument, NULL, OPTION_CRASH_TEST},
     {NULL, 0, NULL, 0},
 };

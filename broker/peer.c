@@ -17,6 +17,7 @@
 
 #include "broker/broker.h"
 #include "broker/peer_log.h"
+#include "broker/recording.h"
 #include "broker/trace.h"
 #include "broker/trace_messages.h"
 #include "common/clock.h"
@@ -46,6 +47,7 @@ struct peer {
     struct channel *channel;
     struct counters counters;
     struct message_ring messages;
+    uint32_t recording_id;
     struct peer_log *log;
     pid_t pid;
     int pidfd;
@@ -172,11 +174,27 @@ static void note_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope, u
                                                                    .fds = (uint32_t)n_fds});
 }
 
+static void record(struct peer *peer, enum recording_kind kind, const void *bytes, size_t size_bytes)
+{
+    struct recording *recording = broker_recording(peer->broker);
+    if (recording != NULL)
+        recording_add(recording, peer->recording_id, peer->pid, kind, bytes, size_bytes);
+}
+
+static void record_refused(struct peer *peer)
+{
+    const uint8_t *bytes;
+    size_t size_bytes = channel_refused(peer->channel, &bytes);
+    record(peer, RECORDING_REFUSED, bytes, size_bytes);
+}
+
 /* Ends a peer for what it sent; is_unread: it could not even be unpacked. */
 static void refuse(struct peer *peer, enum violation violation, bool is_unread)
 {
     log_write(LOG_INFO, "%s pid=%d violation=\"%s\"", peer->label, (int)peer->pid, violation_name(violation));
     message_ring_refuse(&peer->messages, violation, is_unread, clock_now_ns());
+    if (is_unread)
+        record_refused(peer);
     peer_kill(peer, KILL_BAD_MESSAGE, violation);
 }
 
@@ -193,6 +211,7 @@ static enum violation check_timestamp(const struct channel_message *message)
 static enum violation handle_message(struct peer *peer, struct channel_message *message)
 {
     note_received(peer, message);
+    record(peer, RECORDING_TO_BROKER, message->bytes, message->size_bytes);
     enum violation violation = check_timestamp(message);
     if (violation != VIOLATION_NONE)
         return violation;
@@ -435,6 +454,8 @@ int peer_create(struct broker *broker, const char *label, struct peer_fds *fds, 
     peer->userdata = userdata;
     peer->pidfd = -1;
     snprintf(peer->label, sizeof peer->label, "%s", label);
+    if (broker_recording(broker) != NULL)
+        peer->recording_id = recording_new_peer(broker_recording(broker));
     counters_init(&peer->counters);
     peer->tokens_at_ns = clock_now_ns();
     peer->tokens = broker_policy(broker)->messages_per_second;
@@ -486,6 +507,8 @@ int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_
     if (result < 0)
         return result;
     note_sent(peer, envelope, counter->bytes - bytes_before, n_fds);
+    if (broker_recording(peer->broker) != NULL)
+        recording_add_sent(broker_recording(peer->broker), peer->recording_id, peer->pid, envelope);
     trace_sent(peer, envelope);
     if (peer->flush_source == NULL)
         return loop_defer(peer->loop, on_buffered, peer, &peer->flush_source);

@@ -31,6 +31,7 @@ struct channel {
 
     unsigned char *packet; // CHANNEL_PACKET_BYTES, touched only as far as packets reach
     size_t packet_size, packet_offset;
+    size_t refused_bytes; // behind packet_offset, once there is a violation
     uint64_t packet_received_ns;
     int fds[CHANNEL_MESSAGE_FDS]; // of the packet; its one message may take them
     size_t n_fds;
@@ -222,7 +223,8 @@ static int channel_violate(struct channel *channel, enum violation violation)
     channel->violation = violation;
     fd_close_many(channel->fds, channel->n_fds);
     channel->n_fds = 0;
-    channel->packet_size = channel->packet_offset = 0;
+    channel->refused_bytes = channel->packet_size - channel->packet_offset;
+    channel->packet_size = channel->packet_offset;
     return CHANNEL_VIOLATION;
 }
 
@@ -350,6 +352,7 @@ static int channel_next_message(struct channel *channel, struct channel_message 
         .codec = channel->receives,
         .envelope = envelope,
         .type = codec_type_of(envelope),
+        .bytes = data,
         .size_bytes = size_bytes,
         .received_ns = channel->packet_received_ns,
         .n_fds = channel->n_fds,
@@ -386,6 +389,12 @@ bool channel_has_buffered(const struct channel *channel)
 enum violation channel_violation(const struct channel *channel)
 {
     return channel->violation;
+}
+
+size_t channel_refused(const struct channel *channel, const uint8_t **ret_bytes)
+{
+    *ret_bytes = channel->packet + channel->packet_offset;
+    return channel->refused_bytes;
 }
 
 int channel_message_take_fd(struct channel_message *message, size_t index)

@@ -42,7 +42,8 @@ struct channel_message {
         const Bulkhead__ToBroker *to_broker;
         const ProtobufCMessage *envelope;
     };
-    unsigned type; /* oneof field number */
+    unsigned type;        /* oneof field number */
+    const uint8_t *bytes; /* as it arrived, size_bytes of them; NULL in a message that a test made by hand */
     size_t size_bytes;
     uint64_t received_ns;
     size_t n_fds;
@@ -84,6 +85,10 @@ bool channel_has_buffered(const struct channel *channel);
 
 /* Why the last receive said CHANNEL_VIOLATION. */
 enum violation channel_violation(const struct channel *channel);
+
+/* The packet's bytes from the frame on that could not be read, header first; 0 if the packet was refused as a whole.
+ * Valid until the channel is destroyed. */
+size_t channel_refused(const struct channel *channel, const uint8_t **ret_bytes);
 
 /* Moves fd `index` out of the message; the caller owns it. -1 if it was taken already. */
 int channel_message_take_fd(struct channel_message *message, size_t index);

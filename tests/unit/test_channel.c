@@ -417,6 +417,7 @@ static void refuses_a_packet_larger_than_any(void **state)
     fixture->packet.size = CHANNEL_PACKET_BYTES + 1;
     send_raw_up(fixture);
     expect_violation(fixture->broker, VIOLATION_OVERSIZED_PACKET);
+    assert_int_equal(channel_refused(fixture->broker, &(const uint8_t *){NULL}), 0); /* it is not there as a whole */
 }
 
 static void refuses_a_message_larger_than_any(void **state)
@@ -442,14 +443,20 @@ static void refuses_a_length_that_is_cut_short(void **state)
 static void refuses_a_frame_longer_than_its_packet_after_handing_over_the_frames_before(void **state)
 {
     struct fixture *fixture = *state;
+    const uint8_t *refused;
+    size_t first;
 
     wire_sample(&fixture->message, &codec_to_broker, BULKHEAD__TO_BROKER__MESSAGE_PROGRESS, 1, 1);
     wire_frame(&fixture->packet, &fixture->message);
+    first = fixture->packet.size;
     wire_frame(&fixture->packet, &fixture->message);
     fixture->packet.size--;
     send_raw_up(fixture);
     expect_up(fixture, UINT64_MAX);
+    assert_int_equal(channel_refused(fixture->broker, &refused), 0);
     expect_violation(fixture->broker, VIOLATION_TRUNCATED_FRAME);
+    assert_int_equal(channel_refused(fixture->broker, &refused), fixture->packet.size - first);
+    assert_memory_equal(refused, fixture->packet.bytes + first, fixture->packet.size - first);
 }
 
 static void lengths_are_little_endian(void **state)
