@@ -52,10 +52,12 @@ struct lab_verdict {
 enum { LAB_VERDICTS_MAX = 3 };
 size_t lab_bench_judge(const struct lab_row *row, struct lab_verdict ret_verdicts[LAB_VERDICTS_MAX]);
 
-/* bench_table.c */
-void lab_bench_print(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count);
+/* bench_table.c. others_percent: of the processors' time meanwhile (load.h). */
+void lab_bench_print(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count,
+                     double others_percent);
 /* bench_json.c */
-void lab_bench_print_json(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count);
+void lab_bench_print_json(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count,
+                          double others_percent);
 
 /* bench_plot.c: bar charts of throughput and latency as SVG, drawn by cairo. 0 or -errno. */
 int lab_bench_plot(const char *path, const struct lab_row *rows, size_t count);

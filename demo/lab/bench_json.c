@@ -59,16 +59,17 @@ static json_t *row_json(const struct lab_row *row)
                      placements_json(row->transfer, false), "claims", claims_json(row));
 }
 
-void lab_bench_print_json(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count)
+void lab_bench_print_json(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count,
+                          double others_percent)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list, row_json(&rows[i]));
-    json_t *document =
-        json_pack("{s:i, s:I, s:I, s:I, s:I, s:o}", "rounds", (int)options->rounds, "messages",
-                  (json_int_t)options->messages, "round_trips", (json_int_t)options->round_trips, "transfer_bytes",
-                  (json_int_t)options->transfer_bytes, "budget_ms", (json_int_t)options->budget_ms, "rows", list);
+    json_t *document = json_pack("{s:i, s:I, s:I, s:I, s:I, s:f, s:o}", "rounds", (int)options->rounds, "messages",
+                                 (json_int_t)options->messages, "round_trips", (json_int_t)options->round_trips,
+                                 "transfer_bytes", (json_int_t)options->transfer_bytes, "budget_ms",
+                                 (json_int_t)options->budget_ms, "others_percent", others_percent, "rows", list);
     json_dumpf(document, out, JSON_INDENT(2));
     fputc('\n', out);
     json_decref(document);

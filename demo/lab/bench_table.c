@@ -7,7 +7,7 @@
 #include "common/text.h"
 #include "demo/lab/bench.h"
 
-enum { APART = LAB_APART, TOGETHER = LAB_TOGETHER, CELL_BYTES = 40 };
+enum { APART = LAB_APART, TOGETHER = LAB_TOGETHER, CELL_BYTES = 40, OTHERS_SAID_PERCENT = 5 };
 
 static const char *cell(char out[CELL_BYTES], const struct lab_figure *figure, double value)
 {
@@ -151,12 +151,18 @@ static void print_claims(FILE *out, const struct lab_row *rows, size_t count)
     }
 }
 
-void lab_bench_print(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count)
+void lab_bench_print(FILE *out, const struct lab_bench_options *options, const struct lab_row *rows, size_t count,
+                     double others_percent)
 {
     fprintf(out,
             "Medians of %u; a process on each of two cores, or both on one. Where time was\n"
             "short, fewer were measured (last column: how many), and the figure is scaled.\n\n",
             options->rounds);
+    if (others_percent >= OTHERS_SAID_PERCENT)
+        fprintf(out,
+                "Other work had %.0f %% of the processors meanwhile: a quiet machine shows better\n"
+                "figures than these.\n\n",
+                others_percent);
     print_table(out, "1 KB one way: ms for 1,000,000",
                 "                      two cores   one core  claimed  holds   measured", rows, count, print_one_way);
     print_table(out, "Round trip of 64 bytes: us",

@@ -13,6 +13,7 @@
 #include "common/text.h"
 #include "demo/lab/bench.h"
 #include "demo/lab/list.h"
+#include "demo/lab/load.h"
 #include "demo/lab/multiplex.h"
 #include "demo/lab/scratch.h"
 
@@ -152,18 +153,21 @@ static int run_bench(struct lab_options *options, const char *directory, const s
 {
     size_t row_count;
     struct lab_row *rows;
+    struct load start, end;
     int rc = 0;
 
     options->bench.directory = directory;
     options->bench.progress = isatty(STDERR_FILENO) ? stderr : NULL;
+    bool is_sampled = load_sample(&start) == 0;
     rows = lab_bench_run(&options->bench, entries, count, &row_count);
+    double others_percent = is_sampled && load_sample(&end) == 0 ? load_of_others(&start, &end) : 0;
     options->bench.directory = NULL; /* the caller's, and about to go */
     if (rows == NULL)
         return EXIT_CODE_INTERNAL;
     if (options->json)
-        lab_bench_print_json(stdout, &options->bench, rows, row_count);
+        lab_bench_print_json(stdout, &options->bench, rows, row_count, others_percent);
     else
-        lab_bench_print(stdout, &options->bench, rows, row_count);
+        lab_bench_print(stdout, &options->bench, rows, row_count, others_percent);
     if (options->plot_path != NULL)
         rc = lab_bench_plot(options->plot_path, rows, row_count);
     free(rows);

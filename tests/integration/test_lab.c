@@ -145,7 +145,9 @@ static void where_time_is_short_fewer_messages_are_measured_and_said(void **stat
     json_int_t messages = json_integer_value(json_object_get(figure, "messages"));
 
     (void)state;
+    double others_percent = json_real_value(json_object_get(table, "others_percent"));
     assert_int_equal(json_integer_value(json_object_get(table, "budget_ms")), 1000);
+    assert_true(others_percent >= 0 && others_percent <= 100);
     assert_true(messages > 0 && messages < 1000000);
     json_decref(table);
 }
