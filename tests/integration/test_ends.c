@@ -20,7 +20,8 @@
 
 /* A watchdog that does not make the tests wait. */
 static const char quick_policy[] = "{\"ping_interval_ms\": 100, \"unresponsive_after_ms\": 400, \"hung_after_ms\": 400,"
-                                   " \"request_timeout_ms\": 20000, \"messages_per_second\": 2000}";
+                                   " \"request_timeout_ms\": 20000, \"messages_per_second\": 2000,"
+                                   " \"memory_limit_bytes\": 134217728}"; /* soon used up, before it looks hung */
 
 static const struct end_case {
     const char *kind;
