@@ -343,9 +343,9 @@ static int loop_wait(struct loop *loop, struct epoll_event *events, int64_t spar
 
     if (spare_ns > 0 && !loop->lacks_nanoseconds) {
         long count = syscall(SYS_epoll_pwait2, loop->epoll_fd, events, BATCH_EVENTS, &spare, NULL, 0);
-        if (count >= 0 || errno != ENOSYS)
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM))
             return (int)count;
-        loop->lacks_nanoseconds = true; // before Linux 5.11
+        loop->lacks_nanoseconds = true; // before Linux 5.11, or under a filter that does not know the call
     }
     int64_t spare_ms = spare_ns < 0 ? -1 : (spare_ns + NS_PER_MS - 1) / NS_PER_MS;
     return epoll_wait(loop->epoll_fd, events, BATCH_EVENTS, spare_ms > INT_MAX ? INT_MAX : (int)spare_ms);

@@ -225,7 +225,7 @@ static void *paint_thread_look_around(void *argument)
 /* Makes such a thread and waits until the kernel has forgotten it. */
 static int paint_thread_rehearse_once(void)
 {
-    pthread_t thread;
+    pthread_t thread = 0;
     pid_t id = 0;
     int error = paint_thread_spawn(paint_thread_look_around, &id, &thread);
 

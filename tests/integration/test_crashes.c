@@ -511,7 +511,7 @@ static void ends_that_come_all_at_once_have_each_their_report(void **state)
     for (int i = 0; i < CROWD; i++) {
         siege_attack(siege, document, &crowd->tabs[i]);
         siege_until(siege, &crowd->tabs[i].has_info, "a tab");
-        crowd->pids[i] = tab_pid(crowd->tabs[i].tab);
+        crowd->pids[i] = siege_pid(siege, &crowd->tabs[i]);
     }
     for (int i = 0; i < CROWD; i++)
         kill(crowd->pids[i], SIGKILL);

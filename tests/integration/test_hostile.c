@@ -308,7 +308,7 @@ static void a_kill_from_outside_is_told_as_one(void **state)
     struct field *field = *state;
     struct siege_tab tab = {0};
     endure(field, "about:victim", &tab);
-    kill(tab_pid(tab.tab), SIGKILL);
+    kill(siege_pid(&field->siege, &tab), SIGKILL);
     siege_until(&field->siege, &tab.has_ended, "SIGKILL");
     assert_int_equal(tab.end.cause, EXIT_CAUSE_UNEXPECTED_EXIT);
     assert_non_null(strstr(tab.end.summary, "from outside"));

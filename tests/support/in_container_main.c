@@ -1,6 +1,6 @@
 /* in-container - runs a command as it would run in somebody's container: in a user namespace already, with one id
  * mapped, no further user namespace allowed, no capability, no_new_privs, and a seccomp filter like the container
- * engines' own (no namespaces, no mounts, no ptrace; clone3 "not there", so that clone's flags can be looked at).
+ * engines' own (no namespaces, no mounts; clone3 "not there", so that clone's flags can be looked at).
  * usage: in-container COMMAND [ARGUMENT...]
  *
  * Exit code 77: the host has no user namespaces, so there is nothing to stand in.
@@ -57,9 +57,9 @@ static int drop_capabilities(void)
 
 static int load_filter(void)
 {
-    static const int forbidden[] = {SCMP_SYS(unshare), SCMP_SYS(setns),      SCMP_SYS(mount),  SCMP_SYS(umount2),
-                                    SCMP_SYS(chroot),  SCMP_SYS(pivot_root), SCMP_SYS(ptrace), SCMP_SYS(keyctl),
-                                    SCMP_SYS(bpf),     SCMP_SYS(open_tree),  SCMP_SYS(fsopen), SCMP_SYS(move_mount)};
+    static const int forbidden[] = {SCMP_SYS(unshare),   SCMP_SYS(setns),      SCMP_SYS(mount),     SCMP_SYS(umount2),
+                                    SCMP_SYS(chroot),    SCMP_SYS(pivot_root), SCMP_SYS(keyctl),    SCMP_SYS(bpf),
+                                    SCMP_SYS(open_tree), SCMP_SYS(fsopen),     SCMP_SYS(move_mount)};
     static const uint64_t namespaces[] = {CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,   CLONE_NEWNET,
                                           CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP};
     scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);

@@ -238,6 +238,15 @@ void siege_tab_close(struct siege_tab *tab)
     document_unref(tab->document);
 }
 
+pid_t siege_pid(struct siege *siege, const struct siege_tab *tab)
+{
+    uint64_t deadline = clock_now_ms() + SIEGE_DEADLINE_MS;
+    while (tab_pid(tab->tab) == 0 && clock_now_ms() < deadline)
+        siege_run(siege, 10);
+    assert_true(tab_pid(tab->tab) > 0);
+    return tab_pid(tab->tab);
+}
+
 void siege_until(struct siege *siege, const bool *flag, const char *what)
 {
     uint64_t deadline = clock_now_ms() + SIEGE_DEADLINE_MS;

@@ -49,6 +49,9 @@ void siege_close(struct siege *siege);
 /* Opens "about:…" or a file; measures, then paints page 0. */
 void siege_attack(struct siege *siege, const char *location, struct siege_tab *ret_tab);
 void siege_tab_close(struct siege_tab *tab);
+/* The process of its renderer, which may be heard before the zygote has said which it is. Never 0: to kill that would
+ * be to kill ourselves. */
+pid_t siege_pid(struct siege *siege, const struct siege_tab *tab);
 
 /* Runs the loop until *flag; fails the test after SIEGE_DEADLINE_MS, naming `what`. */
 void siege_until(struct siege *siege, const bool *flag, const char *what);

@@ -304,7 +304,8 @@ static const char *location_of(const uint8_t *bytes, size_t size_bytes, char out
 
     if (order != NULL && order->message_case == BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE) {
         size_t length = order->navigate->url.len < 63 ? order->navigate->url.len : 63;
-        memcpy(out, order->navigate->url.data, length);
+        if (length > 0)
+            memcpy(out, order->navigate->url.data, length);
         out[length] = '\0';
         location = strncmp(out, "about:", 6) == 0 ? out : place_document();
     }
