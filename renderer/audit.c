@@ -102,6 +102,15 @@ static void keep_mask(ucontext_t *context)
     memcpy(&context->uc_sigmask, &mask, sizeof(mask));
 }
 
+/* A signal that a thread sends itself is delivered where the thread called, not in here: the mask that the handler's
+ * return restores lets it through, and its report has the caller's registers and frames. */
+static void hold_signals(void)
+{
+    static const uint64_t all_but_sigsys = ~(1ull << (SIGSYS - 1));
+
+    change_mask(SIG_BLOCK, &all_but_sigsys, NULL);
+}
+
 /* A blocked SIGSYS that the kernel must deliver ends the process: with that signal, whatever handler there is. */
 static void __attribute__((noreturn)) end_with_sigsys(void)
 {
@@ -129,6 +138,8 @@ static void on_trap(int number, siginfo_t *info, void *userdata)
     made = (struct made_call){info, context};
     crash_context_syscall_arguments(context, arguments);
     count_call(info->si_syscall, arguments);
+    if (info->si_syscall == SYS_tgkill)
+        hold_signals();
     set_result(context, audit_gate(info->si_syscall, arguments));
     if (info->si_syscall == SYS_rt_sigprocmask)
         keep_mask(context);

@@ -73,8 +73,9 @@ static void make_files(const char *directory, bool make)
         char path[160];
 
         snprintf(path, sizeof(path), "%s/%s-%d", directory, i < MATCHING ? "letter" : "other", i);
-        _fd_cleanup_ int fd = make ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
-        if (!make)
+        if (make)
+            close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+        else
             unlink(path);
     }
 }
