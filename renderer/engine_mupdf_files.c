@@ -184,11 +184,11 @@ fz_stream *TRY_OPEN_FILE(fz_context *ctx, const char *path)
 }
 
 /* Markup is opened in the directory ".", so that "//host/x.png" arrives as ".///host/x.png". Cleaned it would be a file
- * of our own; the broker shall see that another machine was meant. */
+ * of our own; the broker shall see that another machine was meant. From 1.24 on an archive cleans every name again:
+ * what was found to be another machine's stays so. */
 char *CLEAN_NAME(char *name)
 {
-    if (strncmp(name, ".///", 4) != 0)
-        return clean_name(name);
-    memmove(name, name + 2, strlen(name + 2) + 1);
-    return name;
+    if (strncmp(name, ".///", 4) == 0)
+        memmove(name, name + 2, strlen(name + 2) + 1);
+    return strncmp(name, "//", 2) == 0 ? name : clean_name(name);
 }

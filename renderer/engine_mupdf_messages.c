@@ -31,7 +31,7 @@ static const char *const notes[] = {
     "css syntax error",
     "ignoring style attribute",
     "ignoring inline stylesheet",
-    "ignoring styles due to errors",
+    "ignoring styles",
     "html: nothing to layout",
     "table-cell not inside",
     "table-row not inside",
@@ -59,7 +59,15 @@ static const char *const notes[] = {
     "ignoring broken ICC",
     "Ignoring Page blending colorspace",
     "Ignoring incompatible output intent",
+    "ignoring embedded ICC profile",
     "embedded ICC profile does not match",
+    "ICC colorspace N=",
+    "invalid number of components in ICC profile, ignoring",
+    "invalid ICC profile name",
+    "inconsistent number of icc profile chunks",
+    "skipping out of range icc profile chunk",
+    "cannot create ICC link, falling back",
+    "falling back to fast color conversion",
     "ignoring color profile",
     "ignoring linked color profile",
     "ignoring truncated color profile",
@@ -71,12 +79,27 @@ static const char *const notes[] = {
     "dropping unclosed PDF processor",
     "cannot encache glyph; continuing",
     "ignoring unsupported application extension", /* of a GIF */
+    "ignoring unsupported extension label",       /* of a GIF */
     "File has been updated since linearization",
     "invalid date",
     "inflate did not consume buffer",
     "ran out of output before input",
     "Warning: unknown JFIF revision number",
 };
+
+/* From 1.24 on an error's words come after its class ("syntax error: unknown keyword: 'x'"). */
+static const char *const classes[] = {
+    "generic error: ", "system error: ", "library error: ",  "unsupported error: ", "argument error: ", "limit error: ",
+    "format error: ",  "syntax error: ", "trylater error: ", "abort error: ",       "repaired error: ",
+};
+
+static const char *words_of(const char *message)
+{
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+        if (strncmp(message, classes[i], strlen(classes[i])) == 0)
+            return message + strlen(classes[i]);
+    return message;
+}
 
 static Bulkhead__Warning__Kind kind_of(const char *message)
 {
@@ -111,8 +134,9 @@ static void on_warning(void *state_, const char *message)
 static void on_error(void *state_, const char *message)
 {
     struct engine_mupdf_state *state = state_;
-    snprintf(state->last_error, sizeof state->last_error, "%s", message);
-    on_warning(state, message);
+    const char *words = words_of(message);
+    snprintf(state->last_error, sizeof state->last_error, "%s", words);
+    on_warning(state, words);
 }
 
 void engine_mupdf_messages_listen(fz_context *ctx, struct engine_mupdf_state *state)
@@ -126,9 +150,14 @@ void engine_mupdf_messages_restart(fz_context *ctx)
     fz_flush_warnings(ctx);
 }
 
-/* libjpeg says what it finds corrupt to stderr, past MuPDF: it names the first thing of each picture. */
-static void on_jpeg_message(j_common_ptr jpeg)
+/* libjpeg tells MuPDF nothing of what it finds corrupt: it names the first thing of each picture by itself, to stderr.
+ * Heard here and not in output_message, which MuPDF sets to one that is silent from 1.24 on. */
+static void on_jpeg_message(j_common_ptr jpeg, int level)
 {
+    if (level >= 0) /* tracing */
+        return;
+    if (jpeg->err->num_warnings++ > 0)
+        return;
     char message[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, message);
     on_warning(engine_mupdf_context_state(), message);
@@ -144,7 +173,7 @@ struct jpeg_error_mgr *jpeg_std_error(struct jpeg_error_mgr *errors)
     struct jpeg_error_mgr *(*real)(struct jpeg_error_mgr *);
     *(void **)&real = dlsym(RTLD_NEXT, "jpeg_std_error");
     real(errors);
-    errors->output_message = on_jpeg_message;
+    errors->emit_message = on_jpeg_message;
     return errors;
 }
 
@@ -157,7 +186,7 @@ struct jpeg_error_mgr *__wrap_jpeg_std_error(struct jpeg_error_mgr *errors);
 struct jpeg_error_mgr *__wrap_jpeg_std_error(struct jpeg_error_mgr *errors)
 {
     __real_jpeg_std_error(errors);
-    errors->output_message = on_jpeg_message;
+    errors->emit_message = on_jpeg_message;
     return errors;
 }
 

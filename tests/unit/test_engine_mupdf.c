@@ -829,6 +829,13 @@ static void a_picture_on_another_machine_is_asked_for_as_such(void **state)
     assert_string_equal(driver.asked[0], "//host/a//b.png");
     assert_string_equal(driver.asked[1], "c.png");
     engine_driver_close(&driver);
+    documents_write_text(samples, "elsewhere.svg",
+                         "<svg xmlns='http://www.w3.org/2000/svg' xmlns:xlink='http://www.w3.org/1999/xlink' "
+                         "width='9' height='9'><image xlink:href='//host/a//b.png' width='9' height='9'/></svg>",
+                         NULL);
+    open_sample(&driver, "elsewhere.svg");
+    assert_string_equal(driver.asked[0], "//host/a//b.png");
+    engine_driver_close(&driver);
 }
 
 static int write_samples(void **state)
