@@ -43,7 +43,7 @@ static size_t count_pages(json_t *file, const char *status)
     size_t i, count = 0;
     json_t *page;
     json_array_foreach(json_object_get(file, "pages"), i, page)
-        count += strcmp(json_string_value(json_object_get(page, "status")), status) == 0;
+        count += strcmp(process_json_text(page, "status"), status) == 0;
     return count;
 }
 
@@ -76,7 +76,7 @@ static void a_document_that_ends_every_renderer_is_given_up(void **state)
     assert_int_equal(json_array_size(json_object_get(file, "ends")), 3); /* the policy's quarantine_ends */
     assert_int_equal(count_pages(file, "failed"), TOUR_PAGES);
     json_t *last = json_array_get(json_object_get(file, "pages"), TOUR_PAGES - 1);
-    assert_string_equal(json_string_value(json_object_get(json_object_get(last, "error"), "name")), "quarantined");
+    assert_string_equal(process_json_text(json_object_get(last, "error"), "name"), "quarantined");
     json_decref(root);
     assert_int_equal(scratch_count(state), 0);
     process_result_free(&result);
@@ -221,18 +221,19 @@ static void a_name_that_json_cannot_say_is_there_byte_for_byte_as_well(void **st
     RUN(&result, NULL, "bulkhead", "render", "--json", "-p", "1", "-o", out, in);
     json_t *root = report_of(&result), *file = first_file(root);
     json_t *page = json_array_get(json_object_get(file, "pages"), 0);
-    assert_non_null(strstr(json_string_value(json_object_get(file, "input")), "/\\xff\\x0a.pdf"));
+    assert_non_null(strstr(process_json_text(file, "input"), "/\\xff\\x0a.pdf"));
     for (size_t i = 0; in[i]; i++)
         snprintf(hex + 2 * i, 3, "%02x", (unsigned char)in[i]);
-    assert_string_equal(json_string_value(json_object_get(file, "input_hex")), hex);
-    const char *output_hex = json_string_value(json_object_get(page, "output_hex"));
+    assert_string_equal(process_json_text(file, "input_hex"), hex);
+    const char *output_hex = process_json_text(page, "output_hex");
+    assert_true(strlen(output_hex) > 12);
     assert_string_equal(output_hex + strlen(output_hex) - 12, "ff0a2e706e67");
     json_decref(root);
     process_result_free(&result);
 
     RUN(&result, NULL, "bulkhead", "info", "--json", document_path("sample.pdf"));
     root = report_of(&result);
-    assert_string_equal(json_string_value(json_object_get(first_file(root), "input")), document_path("sample.pdf"));
+    assert_string_equal(process_json_text(first_file(root), "input"), document_path("sample.pdf"));
     assert_null(json_object_get(first_file(root), "input_hex"));
     json_decref(root);
     process_result_free(&result);

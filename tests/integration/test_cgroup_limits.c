@@ -56,17 +56,11 @@ static json_t *layer_of(json_t *root)
     size_t i;
     json_t *layer, *layers = json_object_get(json_object_get(root, "sandbox"), "layers");
     json_array_foreach(layers, i, layer) {
-        if (strcmp(json_string_value(json_object_get(layer, "name")), "cgroup-limits") == 0)
+        if (strcmp(process_json_text(layer, "name"), "cgroup-limits") == 0)
             return layer;
     }
     fail_msg("no layer cgroup-limits");
     return NULL;
-}
-
-static const char *string_of(json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
 }
 
 static void assert_says(const char *text, const char *part)
@@ -80,8 +74,8 @@ static void assert_end(const struct process_result *result, int code, const char
 {
     json_t *root = parse(result);
     json_t *end = json_object_get(json_array_get(json_object_get(root, "files"), 0), "end");
-    assert_says(string_of(end, "summary"), summary);
-    assert_string_equal(string_of(end, "oom_kill"), oom_kill);
+    assert_says(process_json_text(end, "summary"), summary);
+    assert_string_equal(process_json_text(end, "oom_kill"), oom_kill);
     assert_int_equal(result->exit_code, code);
     json_decref(root);
 }
@@ -97,7 +91,7 @@ static void each_renderer_is_held_by_a_cgroup_of_its_own(void **state)
                   &result);
     json_t *root = parse(&result);
     json_t *layer = layer_of(root);
-    const char *evidence = string_of(layer, "evidence");
+    const char *evidence = process_json_text(layer, "evidence");
     assert_int_equal(result.exit_code, EXIT_CODE_OK);
     assert_true(json_is_true(json_object_get(layer, "in_force")));
     assert_says(evidence, "memory.max=104857600 ");
@@ -336,7 +330,7 @@ static void a_cgroup_with_somebody_else_in_it_is_not_touched(void **state)
     assert_int_equal(result.exit_code, EXIT_CODE_OK);
     assert_false(json_is_true(json_object_get(layer, "in_force")));
     snprintf(expected, sizeof expected, "it holds other processes too (%d)", (int)stranger);
-    assert_says(string_of(layer, "evidence"), expected);
+    assert_says(process_json_text(layer, "evidence"), expected);
     assert_null(strstr(result.err, "cgroup-limits"));
     assert_int_equal(delegated_pid(directory), stranger);
     json_decref(root);
@@ -407,8 +401,8 @@ static void without_such_a_cgroup_it_goes_on_and_says_why(void **state)
     assert_int_equal(result.exit_code, EXIT_CODE_OK);
     assert_true(json_is_false(json_object_get(layer, "in_force")));
     assert_true(json_is_true(json_object_get(layer, "optional")));
-    assert_true(string_of(layer, "error")[0] != '\0');
-    assert_true(string_of(layer, "evidence")[0] != '\0');
+    assert_true(process_json_text(layer, "error")[0] != '\0');
+    assert_true(process_json_text(layer, "evidence")[0] != '\0');
     assert_null(strstr(result.err, "cgroup-limits")); /* no warning at each run */
     json_decref(root);
     process_result_free(&result);
@@ -452,7 +446,7 @@ static void it_can_be_left_out(void **state)
                 NULL, &result);
     json_t *root = parse(&result);
     assert_int_equal(result.exit_code, EXIT_CODE_OK);
-    assert_string_equal(string_of(layer_of(root), "evidence"), "left out by request");
+    assert_string_equal(process_json_text(layer_of(root), "evidence"), "left out by request");
     json_decref(root);
     process_result_free(&result);
 }

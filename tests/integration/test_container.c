@@ -49,7 +49,7 @@ static bool is_in_force(const json_t *report, const char *layer)
     const json_t *row;
     size_t i;
     json_array_foreach(json_object_get(json_object_get(report, "sandbox"), "layers"), i, row) {
-        if (strcmp(json_string_value(json_object_get(row, "name")), layer) == 0)
+        if (strcmp(process_json_text(row, "name"), layer) == 0)
             return json_is_true(json_object_get(row, "in_force"));
     }
     fail_msg("no layer %s in the report", layer);
@@ -97,11 +97,11 @@ static void the_sandbox_page_knows_where_it_is(void **state)
     assert_int_equal(result.exit_code, SOUND); /* what the host has not is not wanted */
     json_t *page = process_json(&result);
     const json_t *host = json_object_get(page, "host");
-    assert_non_null(strstr(json_string_value(json_object_get(host, "surroundings")), "a user namespace"));
-    assert_non_null(strstr(json_string_value(json_object_get(host, "surroundings")), "a seccomp filter"));
+    assert_non_null(strstr(process_json_text(host, "surroundings"), "a user namespace"));
+    assert_non_null(strstr(process_json_text(host, "surroundings"), "a seccomp filter"));
     json_array_foreach(json_object_get(host, "layers"), i, row) {
         for (size_t k = 0; k < NOT_TO_BE_HAD; k++)
-            if (strcmp(json_string_value(json_object_get(row, "name")), not_to_be_had[k]) == 0 &&
+            if (strcmp(process_json_text(row, "name"), not_to_be_had[k]) == 0 &&
                 json_is_false(json_object_get(row, "here")))
                 missing++;
     }

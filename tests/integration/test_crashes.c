@@ -68,9 +68,11 @@ static const json_t *at(const json_t *root, const char *path)
     return root;
 }
 
+/* "" if there is no string. */
 static const char *text_at(const json_t *root, const char *path)
 {
-    return json_string_value(at(root, path));
+    const char *text = json_string_value(at(root, path));
+    return text != NULL ? text : "";
 }
 
 /* Stdout of a command that must succeed, as JSON; owned. */
@@ -117,7 +119,7 @@ static void check_registers(const json_t *said)
     const json_t *registers = at(said, "registers");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *value = text_at(registers, names[i]);
-        if (value == NULL || strncmp(value, "0x", 2) != 0)
+        if (strncmp(value, "0x", 2) != 0)
             fail_msg("no register %s", names[i]);
     }
 }
@@ -127,7 +129,7 @@ static void check_backtrace(const json_t *report, const struct end_case *expecte
     size_t index;
     json_t *line;
     json_array_foreach(at(report, "backtrace"), index, line) {
-        if (strstr(json_string_value(line), expected->frame) != NULL)
+        if (json_is_string(line) && strstr(json_string_value(line), expected->frame) != NULL)
             return;
     }
     char *text = json_dumps(at(report, "backtrace"), JSON_ENCODE_ANY | JSON_INDENT(1));
@@ -150,7 +152,7 @@ static void check_said(const json_t *report, const struct end_case *expected)
     }
     /* A jump to nowhere aside, its first frame is in the renderer or a library, and those have build ids. */
     assert_true(json_array_size(at(said, "frames")) > 0);
-    assert_non_null(text_at(report, "modules.0.build_id"));
+    assert_true(text_at(report, "modules.0.build_id")[0] != '\0');
     assert_non_null(strstr(text_at(report, "modules.0.path"), "bulkhead-renderer"));
 }
 
@@ -162,8 +164,8 @@ static void check_messages(const json_t *report, const struct end_case *expected
     json_t *message;
     json_array_foreach(messages, index, message) {
         const char *name = text_at(message, "message"), *direction = text_at(message, "direction");
-        has_navigate |= name != NULL && strcmp(name, "navigate") == 0 && strcmp(direction, "to_renderer") == 0;
-        has_order |= name != NULL && strcmp(name, "crash_test") == 0;
+        has_navigate |= strcmp(name, "navigate") == 0 && strcmp(direction, "to_renderer") == 0;
+        has_order |= strcmp(name, "crash_test") == 0;
         if (expected->last != NULL && index + 1 == json_array_size(messages))
             assert_string_equal(text_at(message, "refused"), expected->last);
     }
@@ -174,12 +176,8 @@ static void check_messages(const json_t *report, const struct end_case *expected
 
 static void check_report(const json_t *report, const struct end_case *expected)
 {
-    const char *signal = text_at(report, "end.signal");
     assert_string_equal(text_at(report, "end.cause"), expected->cause);
-    if (expected->signal != NULL)
-        assert_string_equal(signal, expected->signal);
-    else
-        assert_null(signal);
+    assert_string_equal(text_at(report, "end.signal"), expected->signal != NULL ? expected->signal : "");
     assert_int_equal(json_is_null(at(report, "end.status")), expected->signal != NULL);
     assert_string_equal(text_at(report, "document.given"), document_path("sample.pdf"));
     assert_string_equal(text_at(report, "document.format"), "PDF");
@@ -216,6 +214,7 @@ static void the_sum_is_that_of_sha256sum(void **state)
     json_t *report = RUN_JSON("bulkhead", "crashes", "show", "--json", "--crash-dir", directory);
     RUN(&result, NULL, "sha256sum", document_path("sample.pdf"));
     assert_int_equal(result.exit_code, 0);
+    assert_int_equal(strlen(text_at(report, "document.sha256")), 64);
     assert_memory_equal(result.out, text_at(report, "document.sha256"), 64);
     process_result_free(&result);
     json_decref(report);
@@ -242,7 +241,6 @@ static unsigned check_report_of_end(const json_t *end, const char *directory)
     const char *path = text_at(end, "crash_report");
     unsigned number = 0;
     int tail = 0;
-    assert_non_null(path);
     assert_true(strncmp(path, directory, strlen(directory)) == 0);
     assert_int_equal(sscanf(path + strlen(directory), "/crash-%4u.json%n", &number, &tail), 1);
     assert_int_equal(strlen(directory) + (size_t)tail, strlen(path));
@@ -493,8 +491,8 @@ static size_t count_without_sum(const json_t *list, const char *why)
     json_t *report;
     json_array_foreach(at(list, "reports"), index, report) {
         const char *no_sum = text_at(report, "document.no_sha256"), *sum = text_at(report, "document.sha256");
-        assert_true((no_sum == NULL) != (sum == NULL));
-        count += no_sum != NULL && strcmp(no_sum, why) == 0;
+        assert_true((no_sum[0] == '\0') != (sum[0] == '\0'));
+        count += strcmp(no_sum, why) == 0;
     }
     return count;
 }

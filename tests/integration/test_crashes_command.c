@@ -180,7 +180,7 @@ static void a_damaged_report_is_named_and_the_others_are_listed(void **state)
         scratch_path(state, "crashes", directory));
     assert_int_equal(result.exit_code, EXIT_CODE_DAMAGED);
     json_t *root = json_loads(result.out, 0, NULL);
-    assert_string_equal(json_string_value(json_object_get(root, "error")), "it is empty");
+    assert_string_equal(process_json_text(root, "error"), "it is empty");
     json_decref(root);
     process_result_free(&result);
 }

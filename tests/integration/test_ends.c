@@ -55,9 +55,8 @@ static void check_end(const struct end_case *expected, const struct process_resu
     assert_non_null(root);
     assert_int_equal(result->exit_code, expected->code);
     json_t *end = json_object_get(json_array_get(json_object_get(root, "files"), 0), "end");
-    const char *summary = json_string_value(json_object_get(end, "summary"));
-    assert_string_equal(json_string_value(json_object_get(end, "cause")), expected->cause);
-    assert_non_null(summary);
+    const char *summary = process_json_text(end, "summary");
+    assert_string_equal(process_json_text(end, "cause"), expected->cause);
     if (strstr(summary, expected->detail) == NULL)
         print_message("%s: \"%s\" is not in \"%s\"\n", expected->kind, expected->detail, summary);
     assert_non_null(strstr(summary, expected->detail));
@@ -93,9 +92,9 @@ static void a_refused_call_comes_with_the_row_that_would_allow_it(void **state)
     json_t *root = json_loads(result.out, 0, &error);
     json_t *file = json_array_get(json_object_get(root, "files"), 0);
     json_t *advice = json_object_get(json_object_get(file, "end"), "policy_advice");
-    assert_string_equal(json_string_value(json_object_get(advice, "add")), "{CALL(socket), RENDERER, .why = \"WHY\"},");
-    assert_string_equal(json_string_value(json_object_get(advice, "to")), "common/policy_table.c");
-    assert_non_null(strstr(json_string_value(json_object_get(advice, "opens")), "network namespace"));
+    assert_string_equal(process_json_text(advice, "add"), "{CALL(socket), RENDERER, .why = \"WHY\"},");
+    assert_string_equal(process_json_text(advice, "to"), "common/policy_table.c");
+    assert_non_null(strstr(process_json_text(advice, "opens"), "network namespace"));
     assert_non_null(strstr(result.err, "to allow it, add to common/policy_table.c: {CALL(socket), RENDERER,"));
     assert_non_null(strstr(result.err, "\nbulkhead: that lets it make sockets; "));
     json_decref(root);
@@ -108,7 +107,7 @@ static json_int_t audited(json_t *root, const char *call)
     json_int_t count = 0;
     size_t i;
     json_array_foreach(calls, i, row) {
-        if (strcmp(json_string_value(json_object_get(row, "call")), call) == 0)
+        if (strcmp(process_json_text(row, "call"), call) == 0)
             count += json_integer_value(json_object_get(row, "count"));
     }
     return count;

@@ -59,7 +59,7 @@ static void every_story_holds_and_leaves_nothing_behind(void **state)
     assert_true(json_array_size(stories) >= 26);
     json_array_foreach(stories, i, story) {
         if (!json_is_true(json_object_get(story, "holds")))
-            fail_msg("%s does not hold", json_string_value(json_object_get(story, "name")));
+            fail_msg("%s does not hold", process_json_text(story, "name"));
         assert_true(json_array_size(json_object_get(story, "steps")) > 0);
     }
     json_decref(stories);
@@ -75,7 +75,7 @@ static void assert_figures(const json_t *row, const char *workload)
     json_object_foreach((json_t *)(uintptr_t)placements, placement, figure) {
         const char *error = json_string_value(json_object_get(figure, "error"));
         if (error != NULL && strcmp(error, "EOPNOTSUPP") != 0 && (missing == NULL || strcmp(error, "ENOPKG") != 0))
-            fail_msg("%s, %s, %s: %s", json_string_value(json_object_get(row, "name")), workload, placement, error);
+            fail_msg("%s, %s, %s: %s", process_json_text(row, "name"), workload, placement, error);
         if (error == NULL)
             assert_true(json_number_value(json_object_get(figure, "total_ms")) > 0);
     }
@@ -90,9 +90,10 @@ static void assert_claims(const json_t *row)
     json_array_foreach(claims, i, claim) {
         double claimed = json_number_value(json_object_get(claim, "claimed"));
         double measured = json_number_value(json_object_get(claim, "measured"));
-        bool is_time = strcmp(json_string_value(json_object_get(claim, "unit")), "ms") == 0;
+        const char *unit = process_json_text(claim, "unit");
+        bool is_time = strcmp(unit, "ms") == 0;
         bool holds = is_time ? measured <= claimed : measured >= claimed;
-        assert_true(claimed > 0 && measured > 0);
+        assert_true(unit[0] != '\0' && claimed > 0 && measured > 0);
         assert_true(json_is_true(json_object_get(claim, "holds")) == holds);
         assert_true(json_is_string(json_object_get(claim, "why")) == !holds);
     }
@@ -180,7 +181,7 @@ static size_t count_steps(const json_t *stories, const char *kind, const char *t
 
     json_array_foreach(steps, i, step) {
         const char *found = json_string_value(json_object_get(step, "text"));
-        count += found != NULL && strcmp(json_string_value(json_object_get(step, "kind")), kind) == 0 &&
+        count += found != NULL && strcmp(process_json_text(step, "kind"), kind) == 0 &&
                  strncmp(found, text, strlen(text)) == 0;
     }
     return count;
@@ -327,7 +328,8 @@ static void the_list_names_every_mechanism_once(void **state)
 
     (void)state;
     json_array_foreach(list, i, entry) {
-        const char *name = json_string_value(json_object_get(entry, "name"));
+        const char *name = process_json_text(entry, "name");
+        assert_true(name[0] != '\0');
         assert_null(json_object_get(names, name));
         json_object_set_new(names, name, json_true());
         assert_true(json_is_true(json_object_get(entry, "show")) || json_is_true(json_object_get(entry, "bench")));

@@ -69,7 +69,7 @@ static bool is_listed_missing(const json_t *page, const char *layer)
     size_t i;
     const json_t *name;
     json_array_foreach(json_object_get(json_object_get(page, "score"), "not_in_force"), i, name)
-        if (strcmp(json_string_value(name), layer) == 0)
+        if (json_is_string(name) && strcmp(json_string_value(name), layer) == 0)
             return true;
     return false;
 }

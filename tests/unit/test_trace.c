@@ -86,7 +86,9 @@ static json_t *load_closed(struct fixture *f)
 
 static const char *string_of(json_t *object, const char *key)
 {
-    return json_string_value(json_object_get(object, key));
+    const char *text = json_string_value(json_object_get(object, key));
+    assert_non_null(text);
+    return text;
 }
 
 // Every line is a whole event, and the file with its last comma exchanged for an end is one array. Returns the count.
