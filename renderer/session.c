@@ -107,6 +107,9 @@ static int session_take_messages(struct session *session)
         result = session_dispatch(session, &message);
         if (result < 0)
             return result;
+        /* The broker says little at a time; poll tells of more without our asking. */
+        if (!session_channel_has_buffered(&session->channel))
+            break;
     }
     return CHANNEL_OK;
 }

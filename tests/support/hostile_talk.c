@@ -108,6 +108,8 @@ static bool talks(struct attacker *self)
             result = channel_receive(self->channel, &message);
             if (result == CHANNEL_OK)
                 obey(&talker, message.to_renderer);
+            if (!channel_has_buffered(self->channel))
+                break; /* as a renderer does */
         }
         if (result != CHANNEL_OK && result != CHANNEL_EMPTY)
             _exit(0);
