@@ -494,7 +494,7 @@ static void a_layer_of_the_brokers_is_not_for_a_renderer_to_claim(void **state)
     assert_int_equal(count, LAYERS);
     assert_false(layers[BULKHEAD__LAYER_FACT__LAYER__CGROUP_LIMITS].in_force);
     for (size_t i = 0; i < count; i++)
-        if (layer_is_of_broker(i))
+        if (layer_is_of_broker((Bulkhead__LayerFact__Layer)i))
             assert_null(strstr(layers[i].evidence, "believe me"));
     siege_tab_close(&tab);
     siege_close(&siege);

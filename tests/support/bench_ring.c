@@ -138,7 +138,7 @@ static ProtobufCMessage *receive_by_ring(struct side *side, const struct codec *
 {
     uint64_t start_ns = 0;
     enum ring_result result;
-    ProtobufCMessage *envelope;
+    ProtobufCMessage *envelope = NULL;
     while ((result = ring_consumer_pop(&side->in, side->message, sizeof side->message, ret_size_bytes)) == RING_EMPTY) {
         release(side);
         if (has_looked_enough(side, &start_ns) && ring_consumer_sleeps(&side->in))

@@ -182,10 +182,11 @@ static void show_silent_client(struct lab_stage *stage, struct server *server, c
 
     server->one_at_a_time = true;
     pid_t pid = start_server(stage, server, address);
-    _fd_cleanup_ int silent = connect_to(address);
+    int silent = connect_to(address);
     lab_pitfall(stage, "A server that stays with one client until it goes is stopped by one that says nothing.");
     lab_claim(stage, lab_wait_child(lab_fork(stage, be_client, &client), PATIENCE_MS) == -ETIMEDOUT,
               "while a silent client is connected, the next one waits: still unserved after half a second");
+    fd_close(&silent);
     stop_server(pid, address);
 }
 
@@ -218,7 +219,7 @@ static void show_all_served(struct lab_stage *stage, struct server *server, cons
 
     server->one_at_a_time = false;
     pid_t pid = start_server(stage, server, address);
-    _fd_cleanup_ int silent = connect_to(address);
+    int silent = connect_to(address);
     lab_say(stage, "Now an epoll loop: whoever has said something is answered; the silent one costs nothing.");
     int served = run_clients(stage, address);
     lab_claim(stage, served == CLIENTS, "%d of %d clients were served, each with its own sum, beside the silent one",
@@ -230,6 +231,7 @@ static void show_all_served(struct lab_stage *stage, struct server *server, cons
                              TIMEOUT_MS) == 0 &&
                   counters->left >= CLIENTS,
               "those who left are forgotten (%u so far), and the next client is served", counters->left);
+    fd_close(&silent);
     stop_server(pid, address);
 }
 
