@@ -68,8 +68,8 @@ PROTO := $(wildcard proto/*.proto)
 PROTO_C := $(PROTO:proto/%.proto=$(B)/proto/%.pb-c.c)
 PROTO_H := $(PROTO_C:.c=.h)
 COMMON_C := $(wildcard common/*.c)
-BROKER_C := $(filter-out broker/main.c,$(wildcard broker/*.c))
-RENDERER_C := $(filter-out renderer/main.c,$(wildcard renderer/*.c))
+BROKER_C := $(filter-out broker/main.c,$(wildcard broker/*.c broker/*/*.c))
+RENDERER_C := $(filter-out renderer/main.c,$(wildcard renderer/*.c renderer/cell/*.c renderer/engine/*.c))
 ATTACK_C := $(wildcard renderer/attack/*.c)
 DEMO_C := $(wildcard demo/*.c)
 LAB_C := $(wildcard demo/lab/*.c demo/lab/mechanisms/*.c)
@@ -169,15 +169,22 @@ check-policy: all tests $(B)/tests/check-policy ## whether renderers may make th
 	@tests/support/check-policy $(B) $(or $(CORPUS),../shared/corpus)
 $(B)/tests/check-policy: $(B)/tests/support/check_policy_main.o $(LIB_SUPPORT) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_COMMON))
+# reaches UP,FILES,WHOSE: whether none of the files includes anything that begins with one of these names.
+reaches = @! grep -nE '\#include "($(subst $() ,|,$(1)))' $(2) || { echo '$(3)'; exit 1; }
+# What the broker's processes are, and what is made of them.
+BROKER_MACHINE := $(filter-out broker/main.c,$(wildcard $(addprefix broker/,*.[ch] document/*.[ch] crash/*.[ch] limits/*.[ch] trace/*.[ch])))
+BROKER_USES := broker/observe/ broker/attack/ broker/output/ broker/command/ broker/viewer/
 check-layers: ## includes run proto <- common <- broker | renderer, and the last two never include each other
-	@! grep -nE '#include "(broker|renderer|demo|tests)/' common/*.[ch] || { echo 'common reaches upwards'; exit 1; }
-	@! grep -nE '#include "(renderer|demo|tests)/' broker/*.[ch] || { echo 'broker reaches sideways'; exit 1; }
-	@! grep -nE '#include "(broker|demo|tests)/' renderer/*.[ch] renderer/attack/*.[ch] || { echo 'renderer reaches sideways'; exit 1; }
-	@! grep -nE '#include "renderer/attack/' renderer/*.[ch] || { echo 'the renderer reaches for the attacker'; exit 1; }
-	@! grep -nE 'mupdf/' common/*.[ch] broker/*.[ch] demo/*.[ch] || { echo 'MuPDF outside the renderer'; exit 1; }
+	$(call reaches,broker/ renderer/ demo/ tests/,common/*.[ch],common reaches upwards)
+	$(call reaches,renderer/ demo/ tests/,$(wildcard broker/*.[ch] broker/*/*.[ch]),broker reaches sideways)
+	$(call reaches,$(BROKER_USES),$(BROKER_MACHINE),the broker reaches for its users)
+	$(call reaches,broker/ demo/ tests/,$(wildcard renderer/*.[ch] renderer/*/*.[ch]),renderer reaches sideways)
+	$(call reaches,renderer/attack/,$(wildcard renderer/*.[ch] renderer/cell/*.[ch] renderer/engine/*.[ch]),the renderer reaches for the attacker)
+	$(call reaches,renderer/engine/ renderer/session,$(wildcard renderer/cell/*.[ch]),the cell knows what runs in it)
+	@! grep -nE 'mupdf/' $(filter common/% broker/% demo/%,$(SOURCES)) || { echo 'MuPDF outside the renderer'; exit 1; }
 	@echo 'layers hold'
 
-SOURCES := $(wildcard common/*.[ch] broker/*.[ch] renderer/*.[ch] renderer/attack/*.[ch] demo/*.[ch] demo/lab/*.[ch] demo/lab/*/*.[ch] tests/*/*.[ch] tests/fuzz/inbound/*.[ch])
+SOURCES := $(wildcard common/*.[ch] broker/*.[ch] broker/*/*.[ch] renderer/*.[ch] renderer/*/*.[ch] demo/*.[ch] demo/lab/*.[ch] demo/lab/*/*.[ch] tests/*/*.[ch] tests/fuzz/inbound/*.[ch])
 check-format: ## whether clang-format would change anything
 	clang-format --dry-run -Werror $(SOURCES)
 format: ## let clang-format change it

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker/audit.h"
-#include "broker/autopsy.h"
 #include "broker/broker_private.h"
-#include "broker/recording.h"
+#include "broker/crash/autopsy.h"
 #include "broker/signals.h"
-#include "broker/trace.h"
+#include "broker/trace/audit.h"
+#include "broker/trace/recording.h"
+#include "broker/trace/trace.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"

@@ -3,9 +3,9 @@
 #define BULKHEAD_BROKER_PRIVATE_H
 
 #include "broker/broker.h"
-#include "broker/cgroup.h"
-#include "broker/oom.h"
-#include "broker/quarantine.h"
+#include "broker/document/quarantine.h"
+#include "broker/limits/cgroup.h"
+#include "broker/limits/oom.h"
 #include "broker/renderer_pool.h"
 
 struct renderer_pool *broker_pool(struct broker *broker);

@@ -15,7 +15,7 @@
 
 #include "broker/broker.h"
 #include "broker/peer.h"
-#include "broker/trace.h"
+#include "broker/trace/trace.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"

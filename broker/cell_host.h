@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "broker/crash/symbolise.h"
 #include "broker/layers.h"
-#include "broker/symbolise.h"
 #include "common/counters.h"
 #include "common/limits.h"
 #include "common/violation.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "broker/symbolise.h"
+#include "broker/crash/symbolise.h"
 #include "common/text.h"
 
 bool exit_cause_is_bad(enum exit_cause cause)

@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "broker/renderer_private.h"
-#include "broker/trace.h"
-#include "broker/trace_messages.h"
+#include "broker/trace/trace.h"
+#include "broker/trace/trace_messages.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/cli.h"
-#include "broker/cmd.h"
-#include "broker/cmd_help.h"
-#include "broker/exit_codes.h"
+#include "broker/command/cli.h"
+#include "broker/command/cmd.h"
+#include "broker/command/cmd_help.h"
+#include "broker/command/exit_codes.h"
 #include "common/fd.h"
 #include "common/text.h"
 

@@ -17,9 +17,9 @@
 
 #include "broker/broker.h"
 #include "broker/peer_log.h"
-#include "broker/recording.h"
-#include "broker/trace.h"
-#include "broker/trace_messages.h"
+#include "broker/trace/recording.h"
+#include "broker/trace/trace.h"
+#include "broker/trace/trace_messages.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"

@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "broker/audit.h"
 #include "broker/broker_private.h"
 #include "broker/inbound.h"
 #include "broker/renderer_private.h"
-#include "broker/trace.h"
+#include "broker/trace/audit.h"
+#include "broker/trace/trace.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"

@@ -12,10 +12,10 @@
 #include <sys/types.h>
 
 #include "broker/cell_host.h"
-#include "broker/cgroup.h"
-#include "broker/document.h"
+#include "broker/document/document.h"
 #include "broker/exit_cause.h"
 #include "broker/layers.h"
+#include "broker/limits/cgroup.h"
 #include "broker/message_ring.h"
 #include "broker/requests.h"
 #include "broker/watchdog.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/report.h"
+#include "broker/trace/report.h"
 #include "common/clock.h"
 #include "demo/figures.h"
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/encode_image.h"
-#include "broker/output.h"
-#include "broker/report.h"
+#include "broker/output/encode_image.h"
+#include "broker/output/output.h"
+#include "broker/trace/report.h"
 
 /* Copied first: the renderer may write to its frame at any time, and a torn picture must not be kept. */
 static int finish_encode(const struct tab *tab, const struct frame *frame, const char *path)

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "broker/cli.h"
-#include "broker/exit_codes.h"
-#include "broker/output.h"
+#include "broker/command/cli.h"
+#include "broker/command/exit_codes.h"
+#include "broker/output/output.h"
 #include "common/clock.h"
 #include "demo/finish.h"
 

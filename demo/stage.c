@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker/cli.h"
-#include "broker/terminal.h"
+#include "broker/command/cli.h"
+#include "broker/viewer/terminal.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"

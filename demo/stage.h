@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "broker/broker.h"
-#include "broker/viewer.h"
+#include "broker/viewer/viewer.h"
 #include "demo/lateness.h"
 
 enum { STAGE_TABS = 16, STAGE_TITLE_BYTES = 64, STAGE_FRAMES_PER_SECOND = 60 };

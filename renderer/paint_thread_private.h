@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "renderer/engine.h"
+#include "renderer/engine/engine.h"
 #include "renderer/frame_target.h"
 #include "renderer/paint_thread.h"
 #include "renderer/paint_warnings.h"

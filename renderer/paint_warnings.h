@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/limits.h"
-#include "renderer/engine.h"
+#include "renderer/engine/engine.h"
 
 struct paint_warning {
     Bulkhead__Warning__Kind kind;

@@ -24,7 +24,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "renderer/crash_handler.h"
-#include "renderer/engine.h"
+#include "renderer/engine/engine.h"
 #include "renderer/session_dispatch.h"
 
 enum {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "renderer/cell.h"
+#include "renderer/cell/cell.h"
 
 struct session;
 

@@ -6,7 +6,7 @@
 #ifndef BULKHEAD_ZYGOTE_H
 #define BULKHEAD_ZYGOTE_H
 
-#include "renderer/cell.h"
+#include "renderer/cell/cell.h"
 
 /* Descriptors by which the broker starts a zygote; 0 is /dev/null, 1 and 2 go to the broker's log. */
 enum { ZYGOTE_CHANNEL_FD = 3 };

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "broker/output.h"
+#include "broker/output/output.h"
 #include "demo/lab/bench.h"
 
 #ifdef BULKHEAD_SANITIZED

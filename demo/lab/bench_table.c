@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "broker/cli.h"
+#include "broker/command/cli.h"
 #include "common/text.h"
 #include "demo/lab/bench.h"
 

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "broker/cli.h"
+#include "broker/command/cli.h"
 #include "common/text.h"
 
 enum { NAME_COLUMNS = 20, SUMMARY_COLUMN = 2 + NAME_COLUMNS + 1 + LAB_CAPABILITIES + 2 };

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker/cli.h"
-#include "broker/exit_codes.h"
+#include "broker/command/cli.h"
+#include "broker/command/exit_codes.h"
 #include "common/text.h"
 #include "demo/lab/bench.h"
 #include "demo/lab/list.h"

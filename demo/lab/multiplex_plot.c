@@ -4,7 +4,7 @@
 #include <cairo/cairo.h>
 #include <math.h>
 
-#include "broker/output.h"
+#include "broker/output/output.h"
 #include "demo/lab/multiplex.h"
 
 enum { WIDTH_PT = 760, HEIGHT_PT = 460, LEFT_PT = 70, RIGHT_PT = 90, TOP_PT = 60, BOTTOM_PT = 50 };

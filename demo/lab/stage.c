@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/cli.h"
+#include "broker/command/cli.h"
 #include "common/fd.h"
 #include "common/text.h"
 

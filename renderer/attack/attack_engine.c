@@ -12,9 +12,9 @@
 
 #include "renderer/attack/attacker.h"
 #include "renderer/crash_handler.h"
-#include "renderer/engine.h"
-#include "renderer/engine_mupdf.h"
-#include "renderer/engine_scene.h"
+#include "renderer/engine/engine.h"
+#include "renderer/engine/engine_mupdf.h"
+#include "renderer/engine/engine_scene.h"
 #include "renderer/paint_thread_private.h"
 #include "renderer/zygote.h"
 

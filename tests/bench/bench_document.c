@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "broker/encode_image.h"
-#include "broker/output.h"
+#include "broker/output/encode_image.h"
+#include "broker/output/output.h"
 #include "tests/support/bench.h"
 
 enum { ROUNDS = 25, CRASHES = 9 };

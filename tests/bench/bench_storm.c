@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "broker/progress.h"
+#include "broker/output/progress.h"
 #include "tests/support/bench.h"
 #include "tests/support/storm.h"
 

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "broker/attack_list.h"
-#include "broker/exit_codes.h"
+#include "broker/attack/attack_list.h"
+#include "broker/command/exit_codes.h"
 #include "tests/support/process.h"
 #include "tests/support/scratch.h"
 

@@ -1,5 +1,5 @@
-/* What becomes of the attacks where a layer is missing: each comes out as broker/attack_list_unlike.c foresees, and all
- * others as in a whole cell. */
+/* What becomes of the attacks where a layer is missing: each comes out as broker/attack/attack_list_unlike.c foresees,
+ * and all others as in a whole cell. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "broker/attack_list.h"
-#include "broker/exit_codes.h"
+#include "broker/attack/attack_list.h"
+#include "broker/command/exit_codes.h"
 #include "broker/layers.h"
 #include "tests/support/process.h"
 

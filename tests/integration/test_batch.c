@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "broker/exit_codes.h"
+#include "broker/command/exit_codes.h"
 #include "tests/support/process.h"
 #include "tests/support/scratch.h"
 

@@ -20,8 +20,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "broker/cgroup.h"
-#include "broker/exit_codes.h"
+#include "broker/command/exit_codes.h"
+#include "broker/limits/cgroup.h"
 #include "common/fd.h"
 #include "tests/support/delegated.h"
 #include "tests/support/process.h"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "broker/tab.h"
+#include "broker/document/tab.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "tests/support/scratch.h"

@@ -10,13 +10,13 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "broker/exit_codes.h"
+#include "broker/command/exit_codes.h"
 #include "broker/layers.h"
 #include "tests/support/process.h"
 
 enum { ARGUMENTS_MAX = 16, EXIT_NOT_HERE = 77 };
 
-#ifdef BULKHEAD_SANITIZED /* where limits are left out (renderer/cell_limits.c) */
+#ifdef BULKHEAD_SANITIZED /* where limits are left out (renderer/cell/cell_limits.c) */
 enum { SOUND = EXIT_CODE_NOT_IN_FORCE };
 #else
 enum { SOUND = EXIT_CODE_OK };

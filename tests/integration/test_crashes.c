@@ -15,8 +15,8 @@
 
 #include <jansson.h>
 
-#include "broker/autopsy.h"
-#include "broker/exit_codes.h"
+#include "broker/command/exit_codes.h"
+#include "broker/crash/autopsy.h"
 #include "tests/support/process.h"
 #include "tests/support/scratch.h"
 #include "tests/support/siege.h"

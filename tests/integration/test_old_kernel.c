@@ -16,7 +16,7 @@
 #include <jansson.h>
 #include <seccomp.h>
 
-#include "broker/exit_codes.h"
+#include "broker/command/exit_codes.h"
 #include "tests/support/process.h"
 #include "tests/support/scratch.h"
 
@@ -24,7 +24,7 @@
 #define SO_PASSRIGHTS 83
 #endif
 
-#ifdef BULKHEAD_SANITIZED /* where limits are left out (renderer/cell_limits.c) */
+#ifdef BULKHEAD_SANITIZED /* where limits are left out (renderer/cell/cell_limits.c) */
 enum { SOUND = EXIT_CODE_NOT_IN_FORCE };
 #else
 enum { SOUND = EXIT_CODE_OK };

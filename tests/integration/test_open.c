@@ -15,7 +15,7 @@
 
 #include <jansson.h>
 
-#include "broker/exit_codes.h"
+#include "broker/command/exit_codes.h"
 #include "tests/support/process.h"
 #include "tests/support/pseudo_terminal.h"
 #include "tests/support/scratch.h"

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "broker/exit_codes.h"
-#include "broker/recording.h"
+#include "broker/command/exit_codes.h"
+#include "broker/trace/recording.h"
 #include "common/log.h"
 #include "tests/fuzz/inbound/recorded.h"
 #include "tests/support/process.h"

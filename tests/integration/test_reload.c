@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "broker/audit.h"
-#include "broker/tab.h"
+#include "broker/document/tab.h"
+#include "broker/trace/audit.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/policy_table.h"

@@ -21,7 +21,7 @@
 
 #include "common/clock.h"
 #include "common/fd.h"
-#include "renderer/cell_layers.h"
+#include "renderer/cell/cell_layers.h"
 #include "tests/support/zygote_driver.h"
 
 static struct zygote_driver zygote;

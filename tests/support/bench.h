@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "broker/broker.h"
-#include "broker/tab.h"
+#include "broker/document/tab.h"
 
 enum { BENCH_ROUNDS_MAX = 256 };
 

@@ -1,5 +1,5 @@
 /* check_policy.h - whether the policy is what is needed, no more and no less, by the logs of audited runs
- * (broker/audit.c writes them). Behind `make check-policy`. */
+ * (broker/trace/audit.c writes them). Behind `make check-policy`. */
 #ifndef BULKHEAD_TESTS_CHECK_POLICY_H
 #define BULKHEAD_TESTS_CHECK_POLICY_H
 

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/audit.h"
+#include "broker/trace/audit.h"
 #include "common/policy.h"
 #include "renderer/audit.h"
 #include "renderer/crash_handler.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/crash_report.h"
+#include "broker/crash/crash_report.h"
 
 static void fill_end(struct crash_report *report)
 {

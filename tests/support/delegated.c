@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "broker/cgroup_files.h"
+#include "broker/limits/cgroup_files.h"
 #include "common/fd.h"
 
 enum { ARGUMENTS = 48 };

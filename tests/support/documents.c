@@ -13,7 +13,7 @@
 #include <mupdf/fitz.h>
 #include <mupdf/pdf.h>
 
-#include "renderer/engine_mupdf.h"
+#include "renderer/engine/engine_mupdf.h"
 #include "tests/support/documents.h"
 
 void documents_make_directory(char ret_path[], size_t size_bytes)

@@ -15,7 +15,7 @@
 
 #include "common/fd.h"
 #include "common/limits.h"
-#include "renderer/engine_mupdf.h"
+#include "renderer/engine/engine_mupdf.h"
 #include "tests/support/engine_driver.h"
 
 static int driver_open_file(void *session, const char *path, int *ret_fd, uint64_t *ret_size_bytes)

@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "renderer/engine.h"
+#include "renderer/engine/engine.h"
 
 enum { ENGINE_DRIVER_WARNINGS = 32, ENGINE_DRIVER_ASKED = 16, ENGINE_DRIVER_PATH_BYTES = 256 };
 

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "renderer/engine.h"
+#include "renderer/engine/engine.h"
 
 struct engine_document {
     const struct engine_source source; // its strings and its host live as long as the document

@@ -1,5 +1,5 @@
 /* fake_engine.h - an engine whose every answer a test knows. A test that names fake_engine_url() has this one as its
- * only engine, instead of those of renderer/engines.c.
+ * only engine, instead of those of renderer/engine/engines.c.
  *
  * Opens urls "fake:WORD…"; the words choose what it does:
  *   animated       a scene                       slow        a paint goes on until it is cancelled

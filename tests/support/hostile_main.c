@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
-#include "renderer/clone_sibling.h"
+#include "renderer/cell/clone_sibling.h"
 #include "tests/support/hostile.h"
 
 enum { ZYGOTE_FD = 3, FORK_FDS = 4 };

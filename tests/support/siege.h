@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "broker/broker.h"
-#include "broker/tab.h"
+#include "broker/document/tab.h"
 #include "tests/support/hostile.h"
 
 enum { SIEGE_DEADLINE_MS = 10000 };

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/document/tab.h"
 #include "broker/policy_file.h"
-#include "broker/tab.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"

@@ -8,7 +8,7 @@
 
 #include "common/channel.h"
 #include "common/crash_record.h"
-#include "renderer/cell.h"
+#include "renderer/cell/cell.h"
 
 /* A zygote is started with one descriptor open that is none of its business. */
 enum { DRIVER_DEADLINE_MS = 20000, DRIVER_STRAY_FD = 7 };

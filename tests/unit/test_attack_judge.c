@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "broker/attack_run_private.h"
+#include "broker/attack/attack_run_private.h"
 
 #if defined(__aarch64__)
 #define OWN_ARCH AUDIT_ARCH_AARCH64

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "broker/attack_list_private.h"
+#include "broker/attack/attack_list_private.h"
 #include "renderer/attack/attacker.h"
 
 enum { ATTEMPTS_PROMISED = 60 };

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "broker/batch_private.h"
+#include "broker/command/batch_private.h"
 
 /* A batch without a broker: what a file goes through does not need one. */
 struct bench {

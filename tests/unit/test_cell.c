@@ -28,7 +28,7 @@
 
 #include "common/fd.h"
 #include "common/policy.h"
-#include "renderer/cell_layers.h"
+#include "renderer/cell/cell_layers.h"
 #include "tests/support/leaks.h"
 
 enum { DEADLINE_MS = 20000, ANSWERS = 16 };

@@ -19,10 +19,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "broker/cgroup.h"
-#include "broker/cgroup_files.h"
-#include "broker/cgroup_find.h"
-#include "broker/oom.h"
+#include "broker/limits/cgroup.h"
+#include "broker/limits/cgroup_files.h"
+#include "broker/limits/cgroup_find.h"
+#include "broker/limits/oom.h"
 #include "common/fd.h"
 #include "tests/support/fake_cgroup.h"
 

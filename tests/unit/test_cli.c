@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "broker/cmd_render.h"
-#include "broker/exit_codes.h"
+#include "broker/command/cmd_render.h"
+#include "broker/command/exit_codes.h"
 #include "common/log.h"
 
 enum { ARGUMENTS = 48 };

@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "broker/cli_lines.h"
+#include "broker/command/cli_lines.h"
 
 enum { COLUMNS = 40, DEADLINE_MS = 10000 };
 

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/crash_report.h"
+#include "broker/crash/crash_report.h"
 #include "broker/policy_file.h"
 #include "common/clock.h"
 #include "common/codec.h"

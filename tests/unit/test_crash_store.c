@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "broker/crash_store.h"
+#include "broker/crash/crash_store.h"
 #include "common/fd.h"
 #include "tests/support/scratch.h"
 

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "broker/document.h"
-#include "broker/file_access.h"
+#include "broker/document/document.h"
+#include "broker/document/file_access.h"
 #include "common/fd.h"
 
 static char root[64];

@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/document_hash.h"
-#include "broker/errand.h"
+#include "broker/crash/document_hash.h"
+#include "broker/crash/errand.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "tests/support/process.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/document_warnings.h"
+#include "broker/document/document_warnings.h"
 #include "common/codec.h"
 
 enum { PAGES = 3 };

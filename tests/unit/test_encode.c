@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "broker/encode.h"
+#include "broker/output/encode.h"
 #include "common/clock.h"
 #include "common/fd.h"
 

@@ -19,7 +19,7 @@
 #include <seccomp.h>
 
 #include "common/fd.h"
-#include "renderer/engine_mupdf.h"
+#include "renderer/engine/engine_mupdf.h"
 #include "tests/support/documents.h"
 #include "tests/support/engine_driver.h"
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "renderer/engine_scene.h"
-#include "renderer/scene.h"
+#include "renderer/engine/engine_scene.h"
+#include "renderer/engine/scene.h"
 
 enum { GUARD_BYTES = 4096, GUARD = 0xa5, PADDING = 0x5a };
 

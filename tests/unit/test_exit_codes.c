@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/exit_codes.h"
+#include "broker/command/exit_codes.h"
 
 static void codes_and_names_are_unique_and_ascending(void **state)
 {

@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "renderer/format.h"
-#include "renderer/format_text.h"
+#include "renderer/engine/format.h"
+#include "renderer/engine/format_text.h"
 #include "tests/support/documents.h"
 
 #define BYTES(literal) (const uint8_t *)(literal), sizeof(literal) - 1

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "broker/frame_store.h"
+#include "broker/document/frame_store.h"
 #include "common/fd.h"
 
 struct fixture {

@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "renderer/engine_mupdf.h"
-#include "renderer/format.h"
+#include "renderer/engine/engine_mupdf.h"
+#include "renderer/engine/format.h"
 #include "tests/support/documents.h"
 #include "tests/support/engine_driver.h"
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "broker/observe_judge.h"
+#include "broker/observe/observe_judge.h"
 #include "common/cell_bounds.h"
 
 #define LAYER(name) BULKHEAD__LAYER_FACT__LAYER__##name

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "broker/output.h"
+#include "broker/output/output.h"
 #include "common/fd.h"
 
 /* A directory of its own for each test; everything in it is removed. */

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/output_name.h"
+#include "broker/output/output_name.h"
 
 static void assert_makes(const char *pattern, const char *stem, uint32_t page, uint32_t page_count, bool several,
                          const char *expected)

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "broker/page_range.h"
+#include "broker/output/page_range.h"
 
 /* "1 2 3" counted from 1, or "missing N". */
 static void resolve(const char *text, uint32_t page_count, char out[256])

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "broker/page_size.h"
+#include "broker/output/page_size.h"
 #include "common/limits.h"
 
 struct sample {

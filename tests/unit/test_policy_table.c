@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "broker/policy_list.h"
+#include "broker/command/policy_list.h"
 #include "common/policy.h"
 #include "common/policy_advice.h"
 

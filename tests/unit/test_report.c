@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "broker/report.h"
+#include "broker/trace/report.h"
 #include "common/codec.h"
 
 static void lists_every_message_type_that_was_seen_and_no_other(void **state)

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "broker/quarantine.h"
+#include "broker/document/quarantine.h"
 #include "broker/requests.h"
 #include "broker/watchdog.h"
 #include "to_renderer.pb-c.h"

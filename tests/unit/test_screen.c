@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/screen.h"
+#include "broker/viewer/screen.h"
 
 static const struct screen_style plain = {SCREEN_DEFAULT, SCREEN_DEFAULT, 0};
 

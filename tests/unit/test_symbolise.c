@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/symbolise_private.h"
+#include "broker/crash/symbolise_private.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/limits.h"

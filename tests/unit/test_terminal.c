@@ -17,7 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "broker/terminal.h"
+#include "broker/viewer/terminal.h"
 #include "common/clock.h"
 #include "common/fd.h"
 

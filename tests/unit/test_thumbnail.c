@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "broker/thumbnail.h"
+#include "broker/viewer/thumbnail.h"
 
 /* A frame over memory of our own, with a stride wider than its rows. */
 static struct frame fake_frame(uint8_t *pixels, uint32_t width_px, uint32_t height_px, uint32_t stride_bytes)

@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/trace.h"
-#include "broker/trace_messages.h"
+#include "broker/trace/trace.h"
+#include "broker/trace/trace_messages.h"
 #include "common/codec.h"
 #include "common/fd.h"
 

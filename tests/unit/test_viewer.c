@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/viewer_draw.h"
+#include "broker/viewer/viewer_draw.h"
 
 /* A screen with made-up tabs. */
 struct stage {

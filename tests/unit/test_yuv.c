@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "broker/yuv.h"
+#include "broker/output/yuv.h"
 
 struct colour {
     uint8_t rgb[3], yuv[3];

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes renderer/scene_font_data.c from X.Org's misc-fixed fonts (public domain; Debian: xfonts-base).
+"""Makes renderer/engine/scene_font_data.c from X.Org's misc-fixed fonts (public domain; Debian: xfonts-base).
 
-usage: make-font.py DIRECTORY-OF-PCF-FILES RENDERER-DIRECTORY > renderer/scene_font_data.c
+usage: make-font.py DIRECTORY-OF-PCF-FILES RENDERER-DIRECTORY > renderer/engine/scene_font_data.c
 
 Narrow ranges are taken whole from 9x18; of the East Asian characters, those that renderer/scene_*.c use, from 18x18ko
 and 18x18ja.
@@ -77,7 +77,7 @@ def main(fonts, sources):
     used = {ord(c) for name in glob.glob(os.path.join(sources, "scene_*.c")) for c in open(name, encoding="utf-8").read()}
     chosen = sorted(c for c in used if c >= 0x1100 and c in wide and not any(a <= c <= b for a, b in RANGES))
     print("/* Made by demo/pages/sources/make-font.py; scene_font.h says from what. */")
-    print('#include "renderer/scene_font.h"\n\n/* clang-format off */')
+    print('#include "renderer/engine/scene_font.h"\n\n/* clang-format off */')
     print("const struct scene_font_range scene_font_ranges[] = {")
     index = 0
     for first, last in RANGES:

@@ -12,7 +12,7 @@
 
 #include "broker/broker.h"
 #include "broker/cell_host.h"
-#include "broker/symbolise.h"
+#include "broker/crash/symbolise.h"
 #include "common/crash_record.h"
 #include "common/fd.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-#include "broker/errand.h"
+#include "broker/crash/errand.h"
 
 struct errand {
     errand_fn fn;

@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "broker/document.h"
+#include "broker/document/document.h"
 
 /* The document's path; makes the directory if there is none yet. */
 const char *place_document(void);

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "broker/broker.h"
-#include "broker/recording.h"
-#include "broker/tab.h"
+#include "broker/document/tab.h"
+#include "broker/trace/recording.h"
 #include "common/clock.h"
 #include "tests/fuzz/inbound/fake_cell.h"
 #include "tests/fuzz/inbound/insight.h"

@@ -1,5 +1,5 @@
-/* recorded.h - a recording (broker/recording.h) as the script: each renderer in it is played to a real broker, tab and
- * frame store anew.
+/* recorded.h - a recording (broker/trace/recording.h) as the script: each renderer in it is played to a real broker,
+ * tab and frame store anew.
  *
  * What the broker had asked is asked again, what the renderer said is said again, in that order, byte for byte but for
  * what cannot be the same twice: ids of requests and of the renderer, the generation of its frames, times. Pongs are

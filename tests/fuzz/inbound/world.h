@@ -7,8 +7,8 @@
 #include <stdbool.h>
 
 #include "broker/broker.h"
+#include "broker/document/tab.h"
 #include "broker/exit_cause.h"
-#include "broker/tab.h"
 #include "tests/fuzz/inbound/insight.h"
 #include "tests/fuzz/inbound/script.h"
 

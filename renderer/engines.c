@@ -1,6 +1,0 @@
-#include "renderer/engine.h"
-#include "renderer/engine_mupdf.h"
-#include "renderer/engine_scene.h"
-
-/* Scenes first: they tell by the url alone and leave everything else to MuPDF. */
-const struct engine *const engines[] = {&engine_scene, &engine_mupdf, NULL};
