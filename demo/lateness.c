@@ -69,6 +69,25 @@ uint64_t lateness_own_delay_ns(void)
     return fd >= 0 ? lateness_read(fd) : 0;
 }
 
+uint64_t lateness_stolen_ticks(const char *text)
+{
+    unsigned long long steal = 0;
+
+    /* user, nice, system, idle, iowait, irq, softirq, steal */
+    return sscanf(text, "cpu %*u %*u %*u %*u %*u %*u %*u %llu", &steal) == 1 ? steal : 0;
+}
+
+uint64_t lateness_stolen_ns(void)
+{
+    _fd_cleanup_ int fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+    long ticks_per_second = sysconf(_SC_CLK_TCK);
+    char text[256];
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+
+    text[length > 0 ? length : 0] = '\0';
+    return ticks_per_second > 0 ? lateness_stolen_ticks(text) * 1000000000 / (uint64_t)ticks_per_second : 0;
+}
+
 void lateness_look(struct lateness *lateness, uint64_t now_ns, uint64_t other_ns)
 {
     uint64_t delay_ns = other_ns;

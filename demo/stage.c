@@ -366,7 +366,7 @@ static void stage_watch_lateness(struct stage *stage)
     if (now_ns < stage->looked_at_ns + STAGE_LATENESS_NS)
         return;
     stage->looked_at_ns = now_ns;
-    own_ns = lateness_own_delay_ns();
+    own_ns = lateness_own_delay_ns() + lateness_stolen_ns();
     for (size_t i = 0; i < stage->count && i < viewer_count(stage->viewer); i++) {
         const struct tab *tab = viewer_tab(stage->viewer, i);
         const struct tab_info *info = tab_info(tab);

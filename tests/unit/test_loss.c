@@ -108,6 +108,17 @@ static void a_sleeper_is_never_late(void **state)
     assert_int_equal(fd_count_open(), before);
 }
 
+static void what_the_host_took_is_read_from_its_column(void **state)
+{
+    (void)state;
+    assert_int_equal(lateness_stolen_ticks("cpu  1321722 262826 1532115 3288202 21187 0 8904 125322 2 0\ncpu0 1"),
+                     125322);
+    assert_int_equal(lateness_stolen_ticks("cpu  1 2 3 4\n"), 0);
+    assert_int_equal(lateness_stolen_ticks(""), 0);
+    uint64_t before_ns = lateness_stolen_ns();
+    assert_true(lateness_stolen_ns() - before_ns < UINT64_C(60) * SECOND_NS); /* it only grows, and not by leaps */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +129,7 @@ int main(void)
         cmocka_unit_test(a_quarter_of_the_time_is_waited_without_excuse),
         cmocka_unit_test(one_long_wait_counts_its_frames_and_is_forgotten),
         cmocka_unit_test(a_sleeper_is_never_late),
+        cmocka_unit_test(what_the_host_took_is_read_from_its_column),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
