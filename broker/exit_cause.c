@@ -161,7 +161,7 @@ static void describe_syscall(const struct exit_report *report, char *out, size_t
 {
     const struct crash_record *record = &report->record;
     if (!report->has_record || record->kind != CRASH_SYSCALL) {
-        snprintf(out, out_bytes, "a system call the kernel refused at once");
+        snprintf(out, out_bytes, "a system call that it kept from being reported");
         return;
     }
     const uint64_t *a = record->syscall_arguments;

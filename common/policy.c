@@ -41,12 +41,13 @@ static int add_rule(scmp_filter_ctx context, const struct policy_row *row)
                                   comparisons);
 }
 
-/* Calls with a name that no row lists get the default. A renderer's is TRAP, which is as good as a kill: the call is
+/* What no row lists gets the default. A renderer's is TRAP, which is as good as a kill: the call is
  * not made, a blocked or ignored SIGSYS ends the process, and no row lets anyone change the handler. */
 static int build(enum policy_role role, uint32_t arch, scmp_filter_ctx context)
 {
-    /* libseccomp's own action for a foreign architecture ends the thread only. */
-    int rc = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    /* libseccomp's own action for a foreign architecture ends the thread only, and names nothing. */
+    int rc = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH,
+                              policy_roles[role].error ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_TRAP);
 
     if (rc == 0 && arch != seccomp_arch_native())
         rc = seccomp_arch_add(context, arch);
@@ -69,9 +70,10 @@ static bool has_name(uint32_t arch, int number)
     return name != NULL;
 }
 
-/* Goes before libseccomp's program: numbers that libseccomp has no name for end the process. Written out as ranges,
- * because a rule for each of the 370 named calls makes the program twelve times as long and loading it three times as
- * slow (measured: 110 us against 36). Returns the number of instructions. */
+/* Goes before libseccomp's program where that would let them fail with an errno: numbers that libseccomp has no name
+ * for end the process. Written out as ranges, because a rule for each of the 370 named calls makes the program twelve
+ * times as long and loading it three times as slow (measured: 110 us against 36). Returns the number of instructions.
+ */
 static size_t write_guard(uint32_t arch, struct sock_filter *out, size_t room)
 {
     enum { HIGHEST_LOOKED_AT = 1024 };
@@ -100,10 +102,11 @@ static size_t write_guard(uint32_t arch, struct sock_filter *out, size_t room)
 }
 
 /* libseccomp 2.5 exports to an fd only. */
-static int export_program(scmp_filter_ctx context, uint32_t arch, struct policy_program **ret_program)
+static int export_program(scmp_filter_ctx context, enum policy_role role, uint32_t arch,
+                          struct policy_program **ret_program)
 {
     struct sock_filter guard[64];
-    size_t guard_count = write_guard(arch, guard, sizeof(guard) / sizeof(guard[0]));
+    size_t guard_count = policy_roles[role].error ? write_guard(arch, guard, sizeof(guard) / sizeof(guard[0])) : 0;
     struct policy_program *program;
     struct stat status;
     _fd_cleanup_ int fd = memfd_create("policy", MFD_CLOEXEC);
@@ -158,7 +161,7 @@ int policy_compile_for(enum policy_role role, uint32_t arch, struct policy_progr
     int rc = context == NULL ? -ENOMEM : build(role, arch, context);
 
     if (rc == 0)
-        rc = export_program(context, arch, &program);
+        rc = export_program(context, role, arch, &program);
     if (context != NULL)
         seccomp_release(context);
     if (rc == 0)

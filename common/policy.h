@@ -4,9 +4,9 @@
  * all of its threads. What happens to a call:
  *
  * - a row fits it: it runs, or fails with the row's errno
- * - any other that has a name: what the role says; for a renderer, SIGSYS to the crash handler, which reports it and
- *   ends the process
- * - a number without a name, or a foreign ABI: SECCOMP_RET_KILL_PROCESS on the spot
+ * - any other: what the role says; for a renderer, SIGSYS to the crash handler, which reports it and ends the process;
+ *   with SIGSYS blocked, the kernel ends it and nothing is reported but that
+ * - a number without a name, or a foreign ABI: the same; where the role says an errno, SECCOMP_RET_KILL_PROCESS
  *
  * What is refused never reaches the kernel's code for that call, and nothing allowed can change the SIGSYS disposition.
  */

@@ -130,13 +130,14 @@ static void on_trap(int number, siginfo_t *info, void *userdata)
     int saved_errno = errno;
 
     (void)number;
-    if (info->si_code != SECCOMP_CODE || info->si_call_addr == audit_gate_behind) {
-        bool is_refusal = info->si_code == SECCOMP_CODE && made.info != NULL;
+    bool is_ours = info->si_code == SECCOMP_CODE && info->si_arch == CRASH_OWN_ARCH;
+    if (!is_ours || info->si_call_addr == audit_gate_behind) {
+        bool is_refusal = is_ours && made.info != NULL;
         crash_handler_report(is_refusal ? made.info : info, is_refusal ? made.context : context);
         end_with_sigsys();
     }
     made = (struct made_call){info, context};
-    crash_context_syscall_arguments(context, arguments);
+    crash_context_syscall_arguments(context, info->si_arch, arguments);
     count_call(info->si_syscall, arguments);
     if (info->si_syscall == SYS_tgkill)
         hold_signals();

@@ -20,12 +20,14 @@ void crash_context_copy(const ucontext_t *context, struct crash_record *record)
     record->frame_pointer = (uint64_t)registers[REG_RBP];
 }
 
-void crash_context_syscall_arguments(const ucontext_t *context, uint64_t ret_arguments[6])
+void crash_context_syscall_arguments(const ucontext_t *context, uint32_t arch, uint64_t ret_arguments[6])
 {
     static const uint8_t order[6] = {REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9};
+    static const uint8_t i386_order[6] = {REG_RBX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_RBP};
 
     for (size_t i = 0; i < 6; i++)
-        ret_arguments[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
+        ret_arguments[i] = arch == AUDIT_ARCH_I386 ? (uint32_t)context->uc_mcontext.gregs[i386_order[i]]
+                                                   : (uint64_t)context->uc_mcontext.gregs[order[i]];
 }
 
 #elif defined(__aarch64__)
@@ -47,8 +49,9 @@ void crash_context_copy(const ucontext_t *context, struct crash_record *record)
     record->frame_pointer = machine->regs[FRAME_REGISTER];
 }
 
-void crash_context_syscall_arguments(const ucontext_t *context, uint64_t ret_arguments[6])
+void crash_context_syscall_arguments(const ucontext_t *context, uint32_t arch, uint64_t ret_arguments[6])
 {
+    (void)arch; /* 32-bit ARM passes them in the lower halves of the same registers */
     for (size_t i = 0; i < 6; i++)
         ret_arguments[i] = context->uc_mcontext.regs[i];
 }

@@ -168,7 +168,7 @@ static void fill(enum crash_kind kind, int number, const siginfo_t *info, const 
     if (kind == CRASH_SYSCALL) {
         record->syscall_number = info->si_syscall;
         record->syscall_arch = info->si_arch;
-        crash_context_syscall_arguments(context, record->syscall_arguments);
+        crash_context_syscall_arguments(context, record->syscall_arch, record->syscall_arguments);
     }
     copy_note(record);
     copy_code(record);

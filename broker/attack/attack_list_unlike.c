@@ -126,8 +126,8 @@ const struct attack_unlike attack_list_unlikes[] = {
     UNLIKE("sigaction-sigsys", SECCOMP, SUCCEEDED, "", "nothing"),
     UNLIKE("sysinfo", SECCOMP, SUCCEEDED, "", "nothing"),
     UNLIKE("uname", SECCOMP, SUCCEEDED, "", "uts namespace"),
-    UNLIKE("int-0x80", SECCOMP, SUCCEEDED, "", "nothing", OR(CRASHED, "SIGSEGV", "kernel signal")),
-    UNLIKE("x32-call", SECCOMP, REFUSED, "ENOSYS", "kernel", OR(SUCCEEDED, "", "nothing")),
+    UNLIKE("int-0x80", SECCOMP, SUCCEEDED, "", "pid namespace", OR(CRASHED, "SIGSEGV", "kernel signal")),
+    UNLIKE("x32-call", SECCOMP, REFUSED, "ENOSYS", "kernel", OR(SUCCEEDED, "", "pid namespace")),
     UNLIKE("no-such-call", SECCOMP, REFUSED, "ENOSYS", "kernel"),
 
     UNLIKE("mmap-exec", SECCOMP, REFUSED, "EACCES", "MDWE"),

@@ -81,11 +81,14 @@ void policy_list_print(FILE *out, enum policy_role role)
         print_rows(out, role, true);
     }
     if (words->error != 0)
-        fprintf(out, "\nEvery other call with a name fails with %s; numbers without a name and\n",
+        fprintf(out,
+                "\nEvery other call with a name fails with %s; numbers without a name and\n"
+                "calls of another architecture end it at once.\n",
                 strerrorname_np(words->error));
     else
-        fputs("\nEvery other call with a name is reported and ends it; numbers without a name and\n", out);
-    fputs("calls of another architecture end it at once.\n", out);
+        fputs("\nEvery other call is reported and ends it, numbers without a name and calls of\n"
+              "another architecture too.\n",
+              out);
     print_marks(out, role);
 }
 

@@ -10,6 +10,8 @@
 #define SYS_SECCOMP 1 // asm-generic/siginfo.h, which cannot be had beside <signal.h>
 #endif
 
+enum { X32_BIT = 0x40000000 };
+
 const char *crash_signal_name(int signal)
 {
     static char unnamed[32];
@@ -139,14 +141,26 @@ const char *crash_code_text(int signal, int code)
 const char *crash_syscall_name(uint32_t arch, int number)
 {
     static char name[48];
-    char *resolved = seccomp_syscall_resolve_num_arch(arch, number);
+    const char *door = arch == seccomp_arch_native() ? "" : arch == SCMP_ARCH_X86 ? "i386 " : "foreign ";
+    /* x32 says who it is in the number, not in the architecture. */
+    bool is_x32 = arch == SCMP_ARCH_X86_64 && number >= 0 && (number & X32_BIT) != 0;
+    char *resolved = seccomp_syscall_resolve_num_arch(is_x32 ? SCMP_ARCH_X32 : arch, number);
 
     if (resolved != NULL)
-        snprintf(name, sizeof name, "%s", resolved);
+        snprintf(name, sizeof name, "%s%s", is_x32 ? "x32 " : door, resolved);
     else
-        snprintf(name, sizeof name, "syscall %d", number);
+        snprintf(name, sizeof name, "%ssyscall %d", is_x32 ? "x32 " : door, is_x32 ? number & ~X32_BIT : number);
     free(resolved);
     return name;
+}
+
+bool crash_syscall_has_row(uint32_t arch, int number)
+{
+    char *resolved = arch == seccomp_arch_native() ? seccomp_syscall_resolve_num_arch(arch, number) : NULL;
+    bool has_name = resolved != NULL;
+
+    free(resolved);
+    return has_name;
 }
 
 bool crash_has_address(const struct crash_record *record)

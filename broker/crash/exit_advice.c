@@ -12,6 +12,8 @@ void exit_advice_fill(struct exit_advice *advice, const struct exit_report *repo
     *advice = (struct exit_advice){.row = ""};
     if (report->cause != EXIT_CAUSE_SANDBOX_VIOLATION || !report->has_record || record->kind != CRASH_SYSCALL)
         return;
+    if (!crash_syscall_has_row(record->syscall_arch, record->syscall_number))
+        return;
     const char *call = crash_syscall_name(record->syscall_arch, record->syscall_number);
     policy_advice_row(POLICY_RENDERER, call, record->syscall_arguments, advice->row, sizeof(advice->row));
     advice->opens = policy_advice_opens(call);

@@ -49,8 +49,11 @@ const char *crash_signal_name(int signal);
 const char *crash_code_text(int signal, int code);
 /* Whether fault_address is one: a signal that was sent (abort, kill) has the sender's ids in its place. */
 bool crash_has_address(const struct crash_record *record);
-/* Name of a system call of this machine ("openat"), or "syscall 123" in a static buffer. By libseccomp. */
+/* Name of a system call ("openat", "i386 getpid" where it is not this machine's own way in), or "syscall 123", in a
+ * static buffer. By libseccomp. */
 const char *crash_syscall_name(uint32_t arch, int number);
+/* Whether a row of the policy could list it: a call of this machine, with a name. */
+bool crash_syscall_has_row(uint32_t arch, int number);
 
 /* Name of a record's register: "rip" and so on, in the DWARF numbering of this machine. */
 void crash_register_name(uint32_t index, char *out, size_t out_bytes);

@@ -172,17 +172,20 @@ const struct attack_call attack_calls[] = {
     {"mlockall", SYS_mlockall, {MCL_CURRENT | MCL_FUTURE}},
     {"move-pages", SYS_move_pages, {SIBLING, 0, 0, 0, 0, 0}, .sibling = {1}},
     {"no-such-call", NO_SUCH_CALL, {1, 2, 3}},
-    {"x32-call", X32_BIT | SYS_getpid, {0}},
+    {"x32-call", X32_BIT | SYS_kill, {BROKER, SIGKILL}},
     {0},
 };
 
-/* The 32-bit entry of a 64-bit kernel: other numbers, and 20 is getpid there. */
+/* The 32-bit entry of a 64-bit kernel: other numbers, and 37 is kill there. */
 static bool int_0x80(struct attacker *self)
 {
 #if defined(__x86_64__)
     long result;
 
-    __asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "memory", "r8", "r9", "r10", "r11");
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(37), "b"(BROKER), "c"(SIGKILL)
+                     : "memory", "r8", "r9", "r10", "r11");
     attacker_note(self, result, (int)-result);
 #else
     attacker_note(self, -1, ENOSYS);

@@ -70,10 +70,10 @@ static void a_killed_call_holds_with_its_name_and_arguments_only(void **state)
     assert_false(judged(&trial).holds);
 }
 
-static void a_kill_on_the_spot_holds_without_a_record_only(void **state)
+static void a_blocked_report_holds_without_a_record_only(void **state)
 {
     (void)state;
-    struct attack_trial trial = killed("no-such-call", 9999, 1, 2);
+    struct attack_trial trial = killed("blocked-sigsys", SYS_socket, 2, 1);
     assert_false(judged(&trial).holds);
     trial.end.has_record = false;
     assert_true(judged(&trial).holds);
@@ -175,7 +175,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_killed_call_holds_with_its_name_and_arguments_only),
-        cmocka_unit_test(a_kill_on_the_spot_holds_without_a_record_only),
+        cmocka_unit_test(a_blocked_report_holds_without_a_record_only),
         cmocka_unit_test(an_errno_holds_when_it_is_the_right_one_and_it_paints),
         cmocka_unit_test(success_never_passes_for_harmless),
         cmocka_unit_test(nothing_seen_never_holds),

@@ -587,7 +587,15 @@ static void system_calls_have_names(void **state)
     (void)state;
     assert_string_equal(crash_syscall_name(seccomp_arch_native(), SYS_openat), "openat");
     assert_string_equal(crash_syscall_name(seccomp_arch_native(), 99999), "syscall 99999");
-    assert_string_equal(crash_syscall_name(0xdeadbeef, 2), "syscall 2");
+    assert_true(crash_syscall_has_row(seccomp_arch_native(), SYS_openat));
+    assert_false(crash_syscall_has_row(seccomp_arch_native(), 99999));
+    assert_false(crash_syscall_has_row(0xdeadbeef, 2));
+#ifdef __x86_64__
+    assert_string_equal(crash_syscall_name(SCMP_ARCH_X86, 37), "i386 kill");
+    assert_string_equal(crash_syscall_name(SCMP_ARCH_X86_64, 0x40000000 | SYS_kill), "x32 kill");
+    assert_false(crash_syscall_has_row(SCMP_ARCH_X86_64, 0x40000000 | SYS_kill));
+#endif
+    assert_string_equal(crash_syscall_name(0xdeadbeef, 2), "foreign syscall 2");
 }
 
 static void registers_have_names_of_their_own(void **state)
