@@ -1,21 +1,28 @@
-/* The same attempts side by side: in a renderer's cell, and by a plain program under bwrap and under firejail, as they
- * come. How many get through; no clock is read.
+/* The same attempts side by side: in a renderer's cell, and by a plain program in no sandbox, under bwrap and under
+ * firejail, as they come. How many get through, by family; no clock is read.
  */
 #include <jansson.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "broker/attack/attack_list.h"
 #include "tests/support/bench.h"
 
-enum { ATTEMPTS_MAX = 160, NAME_BYTES = 40, COMMAND_BYTES = 8192, WIDTH = 22 };
+#ifndef PR_GET_MDWE
+#define PR_GET_MDWE 66
+#endif
+
+enum { ATTEMPTS_MAX = 160, NAME_BYTES = 40, COMMAND_BYTES = 8192, WIDTH = 22, LOCKED_BYTES = 8 << 20 };
 
 struct column {
     const char *title, *program, *command; // command: %s is attack-alone
     char outcomes[ATTEMPTS_MAX];           // 'r'efused, 'k'illed, 's'ucceeded, 0 = not tried
-    unsigned held, through;
+    unsigned held[ATTACK_FAMILY_COUNT + 1], through[ATTACK_FAMILY_COUNT + 1]; // by family, and all
     bool is_there;
 };
 
@@ -38,9 +45,29 @@ static unsigned index_of(const char *name)
 static void note(struct column *column, const char *name, const char *word)
 {
     bool gets_through = strcmp(word, "succeeded") == 0 || strcmp(word, "untried") == 0;
+    const struct attack_row *row = attack_list_find(name);
     column->outcomes[index_of(name)] = word[0];
-    column->held += !gets_through;
-    column->through += gets_through;
+    for (unsigned i = 0; i < 2 && row != NULL; i++) {
+        unsigned *counters = gets_through ? column->through : column->held;
+        counters[i == 0 ? row->family : ATTACK_FAMILY_COUNT]++;
+    }
+}
+
+static unsigned count_tried(const struct column *column, unsigned family)
+{
+    return column->held[family] + column->through[family];
+}
+
+/* What is inherited decides some of the attempts in every sandbox alike; limits can be set. */
+static void set_limits(void)
+{
+    const struct rlimit locked = {LOCKED_BYTES, LOCKED_BYTES}, data = {RLIM_INFINITY, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_MEMLOCK, &locked) < 0 || setrlimit(RLIMIT_DATA, &data) < 0)
+        bench_note("limits on memory are lower here than usual, and hold some of it whatever the sandbox");
+    if (prctl(PR_GET_MDWE, 0, 0, 0, 0) > 0)
+        bench_note("started with memory-deny-write-execute in force: that holds three of them whatever the sandbox");
+    if (prctl(PR_GET_SECCOMP) > 0)
+        bench_note("started behind a seccomp filter: that holds some of it whatever the sandbox");
 }
 
 /* Such attempts are no thing to try as root, and firejail refuses nobody: an account that a person could have. */
@@ -74,7 +101,7 @@ static void run_alone(struct column *column)
     FILE *output = popen(command, "r");
     while (output != NULL && fscanf(output, "%39s %15s", name, word) == 2)
         note(column, name, word);
-    if (output == NULL || pclose(output) != 0 || column->held + column->through == 0) {
+    if (output == NULL || pclose(output) != 0 || count_tried(column, ATTACK_FAMILY_COUNT) == 0) {
         bench_note("%s could not run it here: %s", column->program, command);
         column->is_there = false;
     }
@@ -104,7 +131,7 @@ static void run_ours(struct column *column)
     json_array_foreach(json_object_get(root, "attempts"), at, attempt)
         take_ours(column, attempt);
     json_decref(root);
-    column->is_there = output != NULL && pclose(output) >= 0 && column->held + column->through > 0;
+    column->is_there = output != NULL && pclose(output) >= 0 && count_tried(column, ATTACK_FAMILY_COUNT) > 0;
 }
 
 static void print_row(unsigned attempt, const struct column *columns, unsigned count)
@@ -120,10 +147,31 @@ static void print_row(unsigned attempt, const struct column *columns, unsigned c
     printf("\n");
 }
 
+static void print_titles(const struct column *columns, unsigned count)
+{
+    printf("  %-20s", "");
+    for (unsigned i = 0; i < count; i++)
+        if (columns[i].is_there)
+            printf("%*s", WIDTH, columns[i].title);
+    printf("\n");
+}
+
+static void print_family(unsigned family, const struct column *columns, unsigned count)
+{
+    if (count_tried(&columns[0], family) == 0)
+        return;
+    printf("  %-20s", family < ATTACK_FAMILY_COUNT ? attack_family_name(family) : "got through");
+    for (unsigned i = 0; i < count; i++)
+        if (columns[i].is_there)
+            printf("%*u of %2u", WIDTH - 6, columns[i].through[family], count_tried(&columns[i], family));
+    printf("\n");
+}
+
 int main(void)
 {
     struct column columns[] = {
         {.title = "bulkhead", .program = "bulkhead"},
+        {.title = "no sandbox", .program = "env", .command = "env %s"},
         {.title = "bwrap --unshare-all",
          .program = "bwrap",
          .command = "bwrap --unshare-all --die-with-parent --ro-bind / / --proc /proc --dev /dev %s"},
@@ -135,25 +183,19 @@ int main(void)
     };
     enum { COLUMNS = sizeof columns / sizeof columns[0] };
     bench_title("The same attempts, by an ordinary user (tests/bench/bench_attack.c)");
+    set_limits();
     for (unsigned i = 1; i < COLUMNS; i++)
         run_alone(&columns[i]);
-    if (name_count == 0) {
-        bench_note("neither bwrap nor firejail runs here: nothing to compare");
-        return 0;
-    }
+    if (name_count == 0)
+        return 1;
     run_ours(&columns[0]);
-    printf("  %-20s", "");
-    for (unsigned i = 0; i < COLUMNS; i++)
-        if (columns[i].is_there)
-            printf("%*s", WIDTH, columns[i].title);
-    printf("\n");
+    print_titles(columns, COLUMNS);
     for (unsigned attempt = 0; attempt < name_count; attempt++)
         print_row(attempt, columns, COLUMNS);
-    printf("  %-20s", "got through");
-    for (unsigned i = 0; i < COLUMNS; i++)
-        if (columns[i].is_there)
-            printf("%*u of %2u", WIDTH - 6, columns[i].through, columns[i].held + columns[i].through);
     printf("\n");
+    print_titles(columns, COLUMNS);
+    for (unsigned family = 0; family <= ATTACK_FAMILY_COUNT; family++)
+        print_family(family, columns, COLUMNS);
     bench_note("bwrap and firejail run programs that need files and calls; they are here as they are commonly started");
     return 0;
 }
