@@ -1,7 +1,7 @@
 /* The model: sources hang in one list; those with an fd are registered with epoll by pointer, armed timers sit in a
- * binary heap whose earliest entry says how long the loop may sleep, deferred calls sit in a queue that keeps it awake.
- * A timerfd in the set would do for the heap, at the price of a call for each timer that moves; programming a timer
- * takes 20 to 50 us on a virtual machine (measured), and most timers here are watchdogs that never fire.
+ * binary heap, deferred calls sit in a queue that keeps the loop awake. One timerfd in the set stands for the heap. It
+ * is set again only when a timer is due before it, or when it has gone off: most timers here are watchdogs that move on
+ * and never fire, and a sleep with a limit of its own costs 0.9 us more (measured: 15.1 for 14.2 us of a round trip).
  *
  * A removed source leaves heap, queue and epoll at once but keeps its memory, marked dead, in `graveyard` until no
  * callback is running: its event may still be in the batch of the epoll_wait that is being worked through. */
@@ -9,12 +9,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/timerfd.h>
 
 #include "common/clock.h"
 #include "common/fd.h"
@@ -22,8 +19,8 @@
 enum {
     BATCH_EVENTS = 64,
     NOT_IN_HEAP = -1,
+    MS_PER_S = 1000,
     NS_PER_MS = 1000000,
-    NS_PER_S = 1000000000,
 };
 
 enum source_kind { SOURCE_FD, SOURCE_TIMER, SOURCE_DEFER };
@@ -48,7 +45,10 @@ struct loop_source {
 
 struct loop {
     int epoll_fd;
-    bool lacks_nanoseconds; // no epoll_pwait2(2)
+    int timer_fd;
+    uint64_t
+        timer_at_ms;   // when timer_fd goes off, never later than the earliest of the heap while asleep; 0: it is off
+    bool has_gone_off; // timer_fd, and was not set since
     struct loop_source *sources, *graveyard;
     struct loop_source *queue, **queue_tail; // deferred calls, first come first served
     int queue_count;
@@ -67,9 +67,12 @@ int loop_create(struct loop **ret_loop)
         return -ENOMEM;
     loop->queue_tail = &loop->queue;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll_fd < 0) {
+    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    if (loop->epoll_fd < 0 || loop->timer_fd < 0 ||
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->timer_fd, &event) < 0) {
         int r = -errno;
-        free(loop);
+        loop_destroy(loop);
         return r;
     }
     *ret_loop = loop;
@@ -95,6 +98,7 @@ void loop_destroy(struct loop *loop)
         loop_source_remove(&source);
     }
     loop_empty_graveyard(loop);
+    fd_close(&loop->timer_fd);
     fd_close(&loop->epoll_fd);
     free(loop->heap);
     free(loop);
@@ -307,59 +311,63 @@ static int loop_run_deferred(struct loop *loop)
     return 0;
 }
 
-static int run_batch(const struct epoll_event *events, int count)
+static int run_batch(struct loop *loop, const struct epoll_event *events, int count)
 {
     int r = 0;
 
     for (int i = 0; i < count && r >= 0; i++) {
         struct loop_source *source = events[i].data.ptr;
-        if (!source->dead)
+        if (source == NULL)
+            loop->has_gone_off = true; // loop_run_timers() has the rest
+        else if (!source->dead)
             r = source->on_fd(source, source->fd, events[i].events, source->userdata);
     }
     return r;
 }
 
-// How long nothing is due; at most timeout_ms. -1: for ever.
-static int64_t loop_spare_ns(const struct loop *loop, int timeout_ms)
+// 0 or -errno. One that goes off before it need is no harm: it is set then.
+static int loop_set_timer_fd(struct loop *loop)
 {
-    int64_t timeout_ns = timeout_ms < 0 ? -1 : (int64_t)timeout_ms * NS_PER_MS;
+    uint64_t at_ms = loop->heap_count > 0 ? loop->heap[0]->at_ms : 0;
+    bool is_soon_enough = at_ms == 0 || (loop->timer_at_ms != 0 && loop->timer_at_ms <= at_ms);
 
-    if (loop->queue != NULL)
+    if (is_soon_enough && !loop->has_gone_off)
         return 0;
-    if (loop->heap_count == 0 || timeout_ns == 0)
-        return timeout_ns;
-    uint64_t at_ms = loop->heap[0]->at_ms, now_ns = clock_now_ns();
-    if (at_ms <= now_ns / NS_PER_MS)
-        return 0;
-    if (at_ms >= INT64_MAX / NS_PER_MS)
-        return timeout_ns;
-    int64_t left_ns = (int64_t)(at_ms * NS_PER_MS - now_ns);
-    return timeout_ns < 0 || left_ns < timeout_ns ? left_ns : timeout_ns;
+    struct itimerspec at = {
+        .it_value = {.tv_sec = (time_t)(at_ms / MS_PER_S), .tv_nsec = (long)(at_ms % MS_PER_S * NS_PER_MS)}};
+    if (timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+        return -errno;
+    loop->timer_at_ms = at_ms;
+    loop->has_gone_off = false;
+    return 0;
 }
 
-static int loop_wait(struct loop *loop, struct epoll_event *events, int64_t spare_ns)
+// How long to wait when timer_fd is set: 0 if something is due, -1 if timer_fd ends the wait before timeout_ms would.
+static int loop_spare_ms(const struct loop *loop, int timeout_ms)
 {
-    struct timespec spare = {.tv_sec = spare_ns / NS_PER_S, .tv_nsec = spare_ns % NS_PER_S};
-
-    if (spare_ns > 0 && !loop->lacks_nanoseconds) {
-        long count = syscall(SYS_epoll_pwait2, loop->epoll_fd, events, BATCH_EVENTS, &spare, NULL, 0);
-        if (count >= 0 || (errno != ENOSYS && errno != EPERM))
-            return (int)count;
-        loop->lacks_nanoseconds = true; // before Linux 5.11, or under a filter that does not know the call
-    }
-    int64_t spare_ms = spare_ns < 0 ? -1 : (spare_ns + NS_PER_MS - 1) / NS_PER_MS;
-    return epoll_wait(loop->epoll_fd, events, BATCH_EVENTS, spare_ms > INT_MAX ? INT_MAX : (int)spare_ms);
+    if (loop->queue != NULL)
+        return 0;
+    if (loop->heap_count == 0 || timeout_ms == 0)
+        return timeout_ms;
+    uint64_t at_ms = loop->heap[0]->at_ms, now_ms = clock_now_ms();
+    if (at_ms <= now_ms)
+        return 0;
+    return timeout_ms > 0 && at_ms - now_ms > (uint64_t)timeout_ms ? timeout_ms : -1;
 }
 
 int loop_run_once(struct loop *loop, int timeout_ms)
 {
     struct epoll_event events[BATCH_EVENTS];
-    int count = loop_wait(loop, events, loop_spare_ns(loop, timeout_ms));
+    int spare_ms = loop_spare_ms(loop, timeout_ms);
+    int r = spare_ms != 0 ? loop_set_timer_fd(loop) : 0;
 
+    if (r < 0)
+        return r;
+    int count = epoll_wait(loop->epoll_fd, events, BATCH_EVENTS, spare_ms);
     if (count < 0 && errno != EINTR)
         return -errno;
     loop->depth++;
-    int r = run_batch(events, count);
+    r = run_batch(loop, events, count);
     if (r >= 0)
         r = loop_run_timers(loop);
     if (r >= 0)

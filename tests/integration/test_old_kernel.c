@@ -60,7 +60,6 @@ static int play_container(scmp_filter_ctx filter)
     int rc = refuse(filter, EPERM, "unshare");
     rc = rc == 0 ? refuse(filter, EPERM, "mount") : rc;
     rc = rc == 0 ? refuse(filter, EPERM, "pivot_root") : rc;
-    rc = rc == 0 ? refuse(filter, EPERM, "epoll_pwait2") : rc; /* old ones say so of all they do not know */
     return rc == 0 ? refuse(filter, ENOSYS, "fsopen") : rc;
 }
 

@@ -282,6 +282,44 @@ static void the_next_timer_ends_a_longer_wait(void **state)
     assert_true(clock_now_ms() >= at_ms);
 }
 
+static void a_timer_set_while_a_later_one_is_waited_for_ends_the_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct loop_source *later = NULL;
+    uint64_t at_ms;
+
+    assert_int_equal(loop_add_timer(f->loop, stop_with_seven, f, &later), 0);
+    assert_int_equal(loop_add_timer(f->loop, stop_with_seven, f, &f->timer), 0);
+    loop_timer_set(later, clock_now_ms() + DEADLINE_MS);
+    assert_int_equal(loop_run_once(f->loop, 1), 0);
+    at_ms = clock_now_ms() + 5;
+    loop_timer_set(f->timer, at_ms);
+    assert_int_equal(loop_run_once(f->loop, -1), 0);
+    assert_int_equal(f->calls, 1);
+    assert_true(clock_now_ms() >= at_ms);
+    loop_source_remove(&later);
+}
+
+static void a_timer_moved_on_fires_at_its_new_time_only(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t at_ms = clock_now_ms() + 10;
+
+    assert_int_equal(loop_add_timer(f->loop, stop_with_seven, f, &f->timer), 0);
+    loop_timer_set(f->timer, at_ms);
+    assert_int_equal(loop_run_once(f->loop, 1), 0); /* its first time is waited for now */
+    if (f->calls > 0)
+        return; /* a machine so slow that the time is over: nothing to move */
+    at_ms += 10;
+    loop_timer_set(f->timer, at_ms);
+    run_until(f, 1);
+    assert_true(clock_now_ms() >= at_ms);
+    at_ms = clock_now_ms() + 5;
+    loop_timer_set(f->timer, at_ms);
+    run_until(f, 2);
+    assert_true(clock_now_ms() >= at_ms);
+}
+
 static void a_timer_of_the_far_future_keeps_the_wait_it_was_given(void **state)
 {
     struct fixture *f = *state;
@@ -452,6 +490,8 @@ int main(void)
         TEST(a_timer_that_rearms_itself_starves_nobody),
         TEST(a_past_time_fires_at_once),
         TEST(the_next_timer_ends_a_longer_wait),
+        TEST(a_timer_set_while_a_later_one_is_waited_for_ends_the_wait),
+        TEST(a_timer_moved_on_fires_at_its_new_time_only),
         TEST(a_timer_of_the_far_future_keeps_the_wait_it_was_given),
         TEST(a_call_deferred_by_a_deferred_call_waits_a_round),
         TEST(a_deferred_call_runs_after_the_batch),
