@@ -45,10 +45,15 @@ union channel_control {
 
 int channel_socketpair(bool refuse_fds, int *ret_broker_fd, int *ret_renderer_fd)
 {
-    int pair[2], off = 0;
+    int pair[2], off = 0, error;
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
+    error = fd_set_nonblocking(pair[0], true);
+    if (error < 0) {
+        fd_close_many(pair, 2);
+        return error;
+    }
     if (refuse_fds)
         setsockopt(pair[0], SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
     *ret_broker_fd = pair[0];
@@ -274,7 +279,7 @@ static int channel_check_packet(struct channel *channel, size_t size_bytes, int 
     return CHANNEL_OK;
 }
 
-static int channel_read_packet(struct channel *channel)
+static int channel_read_packet(struct channel *channel, int flags)
 {
     struct iovec iov = {.iov_base = channel->packet, .iov_len = CHANNEL_PACKET_BYTES};
     union channel_control control;
@@ -291,7 +296,7 @@ static int channel_read_packet(struct channel *channel)
             /* Not the whole buffer: the kernel would fill what alignment adds with one fd more. */
             header.msg_controllen = CMSG_LEN(sizeof(int) * CHANNEL_MESSAGE_FDS);
         }
-        size = recvmsg(channel->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        size = recvmsg(channel->fd, &header, flags | MSG_CMSG_CLOEXEC);
         /* ECONNRESET comes once, before what the dead peer still had to say; the error is cleared by reporting it. */
     } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
     if (size < 0 && errno == EAGAIN)
@@ -365,7 +370,7 @@ static int channel_next_message(struct channel *channel, struct channel_message 
     return CHANNEL_OK;
 }
 
-int channel_receive(struct channel *channel, struct channel_message *ret_message)
+static int channel_receive_how(struct channel *channel, int flags, struct channel_message *ret_message)
 {
     int result;
 
@@ -374,11 +379,22 @@ int channel_receive(struct channel *channel, struct channel_message *ret_message
     fd_close_many(channel->fds, channel->n_fds);
     channel->n_fds = 0;
     if (!channel_has_buffered(channel)) {
-        result = channel_read_packet(channel);
+        result = channel_read_packet(channel, flags);
         if (result != CHANNEL_OK)
             return result;
     }
     return channel_next_message(channel, ret_message);
+}
+
+int channel_receive(struct channel *channel, struct channel_message *ret_message)
+{
+    return channel_receive_how(channel, MSG_DONTWAIT, ret_message);
+}
+
+int channel_receive_waiting(struct channel *channel, struct channel_message *ret_message)
+{
+    assert(channel->receives_fds);
+    return channel_receive_how(channel, 0, ret_message);
 }
 
 bool channel_has_buffered(const struct channel *channel)

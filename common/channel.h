@@ -1,9 +1,10 @@
 /* channel.h - one end of a SOCK_SEQPACKET socketpair that carries protobuf envelopes and, downwards only, fds.
  *
- * Owns its socket and its queue. Never blocks, never exits, never calls back: the owner polls channel_fd() and calls
- * channel_receive() and channel_flush(). Messages queued between two flushes share packets of frames
- * [u32 little-endian length][protobuf]; a message with fds travels in a packet of its own, so an fd can never be taken
- * for another message's. What arrives is scanned (codec.h) before it is unpacked; the receiver checks state and ids.
+ * Owns its socket and its queue. Never blocks (but for channel_receive_waiting()), never exits, never calls back: the
+ * owner polls channel_fd() and calls channel_receive() and channel_flush(). One thread may receive while another sends.
+ * Messages queued between two flushes share packets of frames [u32 little-endian length][protobuf]; a message with fds
+ * travels in a packet of its own, so an fd can never be taken for another message's. What arrives is scanned (codec.h)
+ * before it is unpacked; the receiver checks state and ids.
  *
  * Return values: 0 fine; < 0 is -errno, our own failure; > 0 a named condition of the peer (enum channel_result).
  */
@@ -50,8 +51,9 @@ struct channel_message {
     int fds[CHANNEL_MESSAGE_FDS];
 };
 
-/* A CLOEXEC, non-blocking SEQPACKET socketpair. With `refuse_fds` the broker's end refuses fds from its peer
- * (SO_PASSRIGHTS=0) where the kernel can (6.16); channel_refuses_fds() says whether. 0 or -errno. */
+/* A CLOEXEC SEQPACKET socketpair; the broker's end is non-blocking by itself as well. With `refuse_fds` the broker's
+ * end refuses fds from its peer (SO_PASSRIGHTS=0) where the kernel can (6.16); channel_refuses_fds() says whether. 0 or
+ * -errno. */
 int channel_socketpair(bool refuse_fds, int *ret_broker_fd, int *ret_renderer_fd);
 /* 0 if the kernel refuses fds on the way to this socket, -EPERM if it lets them through, -ENOPROTOOPT if it is too old
  * to refuse any, or another -errno. */
@@ -79,6 +81,10 @@ bool channel_wants_flush(const struct channel *channel);
  * Reads on through ECONNRESET: on SEQPACKET a peer that died with unread input yields ECONNRESET first and its last
  * messages after it (measured on 6.18). */
 int channel_receive(struct channel *channel, struct channel_message *ret_message);
+
+/* The same for a renderer with nothing else to wait for: sleeps where channel_receive() would say CHANNEL_EMPTY, which
+ * saves a poll for each packet. The socket must be a renderer's end of channel_socketpair(). */
+int channel_receive_waiting(struct channel *channel, struct channel_message *ret_message);
 
 /* Whether a packet already read still holds messages: poll will not report those. */
 bool channel_has_buffered(const struct channel *channel);

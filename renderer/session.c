@@ -94,13 +94,13 @@ static int session_say_hello(struct session *session, const struct cell_facts *f
     return session_channel_queue(&session->channel, &envelope);
 }
 
-/* Handles what is there, up to a turn's worth. CHANNEL_EMPTY, CHANNEL_OK when there may be more, CHANNEL_END, or what
- * makes it impossible to go on. */
-static int session_take_messages(struct session *session)
+/* Handles what is there, up to a turn's worth, once there is something if it may wait. CHANNEL_EMPTY, CHANNEL_OK when
+ * there may be more, CHANNEL_END, or what makes it impossible to go on. */
+static int session_take_messages(struct session *session, bool may_wait)
 {
     for (unsigned i = 0; i < CHANNEL_TURN_MESSAGES && !session->is_told_to_go; i++) {
         struct channel_message message;
-        int result = session_channel_receive(&session->channel, &message);
+        int result = session_channel_receive(&session->channel, may_wait && i == 0, &message);
 
         if (result != CHANNEL_OK)
             return result;
@@ -114,7 +114,9 @@ static int session_take_messages(struct session *session)
     return CHANNEL_OK;
 }
 
-static void session_wait(struct session *session)
+/* The end of a turn. True if only the broker can bring news now: whoever receives may sleep in it. False after a wait
+ * for more than that. */
+static bool session_wait(struct session *session)
 {
     struct pollfd pollfd = {.fd = session_channel_fd(&session->channel), .events = POLLIN};
     struct timespec watch = {.tv_nsec = SESSION_WATCH_NS};
@@ -123,7 +125,10 @@ static void session_wait(struct session *session)
     session_activity_report(&session->activity, &session->channel, SESSION_ACTIVITY_BATCH);
     if (session_channel_flush(&session->channel) == CHANNEL_PENDING)
         pollfd.events |= POLLOUT;
+    if (!is_watching && (pollfd.events & POLLOUT) == 0)
+        return true;
     ppoll(&pollfd, 1, is_watching ? &watch : NULL, NULL);
+    return false;
 }
 
 static int session_end(const struct session *session, int result)
@@ -143,9 +148,8 @@ int session_run(struct session *session, const struct cell_facts *facts)
     int result = session_say_hello(session, facts);
 
     while (result == CHANNEL_OK || result == CHANNEL_EMPTY) {
-        if (!session_channel_has_buffered(&session->channel))
-            session_wait(session);
-        result = session_take_messages(session);
+        bool may_wait = !session_channel_has_buffered(&session->channel) && session_wait(session);
+        result = session_take_messages(session, may_wait);
         if (session->is_told_to_go)
             break;
     }

@@ -72,24 +72,15 @@ void session_channel_send(struct session_channel *channel, Bulkhead__ToBroker *e
     }
 }
 
-int session_channel_receive(struct session_channel *channel, struct channel_message *ret_message)
+int session_channel_receive(struct session_channel *channel, bool may_wait, struct channel_message *ret_message)
 {
-    int result;
-
-    pthread_mutex_lock(&channel->lock);
-    result = channel_receive(channel->channel, ret_message);
-    pthread_mutex_unlock(&channel->lock);
-    return result;
+    return may_wait ? channel_receive_waiting(channel->channel, ret_message)
+                    : channel_receive(channel->channel, ret_message);
 }
 
-bool session_channel_has_buffered(struct session_channel *channel)
+bool session_channel_has_buffered(const struct session_channel *channel)
 {
-    bool has;
-
-    pthread_mutex_lock(&channel->lock);
-    has = channel_has_buffered(channel->channel);
-    pthread_mutex_unlock(&channel->lock);
-    return has;
+    return channel_has_buffered(channel->channel);
 }
 
 void session_channel_seize(struct session_channel *channel)

@@ -1,8 +1,9 @@
 /* session_channel.h - the renderer's one channel, shared by its two threads.
  *
- * One mutex around every call, held only while a call that never blocks runs. The main thread alone receives. Either
- * thread sends by itself, so that nobody ever has to be woken to send: the main thread queues and flushes once a turn,
- * the paint thread sends and, when the socket is full, waits for room with the mutex released. Owns the channel.
+ * One mutex around every call that sends, held only while a call that never blocks runs. The main thread alone
+ * receives, which touches nothing that sending does (channel.h), and needs no mutex. Either thread sends by itself, so
+ * that nobody ever has to be woken to send: the main thread queues and flushes once a turn, the paint thread sends and,
+ * when the socket is full, waits for room with the mutex released. Owns the channel.
  */
 #ifndef BULKHEAD_SESSION_CHANNEL_H
 #define BULKHEAD_SESSION_CHANNEL_H
@@ -32,9 +33,9 @@ int session_channel_flush(struct session_channel *channel);
  * that does not read holds the caller here; the main thread goes on answering and can still end the process. */
 void session_channel_send(struct session_channel *channel, Bulkhead__ToBroker *envelope);
 
-/* As channel_receive(); main thread only. */
-int session_channel_receive(struct session_channel *channel, struct channel_message *ret_message);
-bool session_channel_has_buffered(struct session_channel *channel);
+/* As channel_receive() or, if it may wait, channel_receive_waiting(); main thread only. */
+int session_channel_receive(struct session_channel *channel, bool may_wait, struct channel_message *ret_message);
+bool session_channel_has_buffered(const struct session_channel *channel);
 
 /* Never gives the mutex back: no thread says anything more. For crash tests. */
 void session_channel_seize(struct session_channel *channel);

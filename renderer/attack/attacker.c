@@ -172,7 +172,7 @@ int attacker_push_fds(struct attacker *self, int fd, unsigned count)
     control.header.cmsg_type = SCM_RIGHTS;
     control.header.cmsg_len = CMSG_LEN(count * sizeof fds[0]);
     memcpy(CMSG_DATA(&control.header), fds, count * sizeof fds[0]);
-    return sendmsg(self->fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    return sendmsg(self->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 struct crash_record *attacker_forge(struct attacker *self, enum crash_kind kind, int number)

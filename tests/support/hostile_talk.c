@@ -15,20 +15,23 @@ struct talker {
     uint64_t spin_ns;
 };
 
-static void wait_for(struct talker *talker, short events)
-{
-    struct pollfd poll_fd = {.fd = talker->self->fd, .events = events};
-    uint64_t deadline = talker->spin_ns > 0 ? clock_now_ns() + talker->spin_ns : 0;
-    while (deadline > 0 && clock_now_ns() < deadline)
-        if (poll(&poll_fd, 1, 0) > 0)
-            return;
-    poll(&poll_fd, 1, -1);
-}
-
 static void flush_all(struct talker *talker)
 {
+    struct pollfd poll_fd = {.fd = talker->self->fd, .events = POLLOUT};
     while (channel_flush(talker->self->channel) == CHANNEL_PENDING)
-        wait_for(talker, POLLOUT);
+        poll(&poll_fd, 1, -1);
+}
+
+/* Looks for as long as it was told to, then sleeps. */
+static int receive(struct talker *talker, struct channel_message *ret_message)
+{
+    uint64_t deadline = talker->spin_ns > 0 ? clock_now_ns() + talker->spin_ns : 0;
+    while (deadline > 0 && clock_now_ns() < deadline) {
+        int result = channel_receive(talker->self->channel, ret_message);
+        if (result != CHANNEL_EMPTY)
+            return result;
+    }
+    return channel_receive_waiting(talker->self->channel, ret_message);
 }
 
 /* As a renderer would in one turn: what fills a packet goes as one. */
@@ -103,19 +106,15 @@ static bool talks(struct attacker *self)
     struct talker talker = {.self = self};
     for (;;) {
         struct channel_message message;
-        int result = CHANNEL_OK;
-        for (unsigned i = 0; i < CHANNEL_TURN_MESSAGES && result == CHANNEL_OK; i++) {
-            result = channel_receive(self->channel, &message);
-            if (result == CHANNEL_OK)
-                obey(&talker, message.to_renderer);
+        /* As a renderer does: what came in one packet is answered in one. */
+        for (unsigned i = 0; i < CHANNEL_TURN_MESSAGES; i++) {
+            if (receive(&talker, &message) != CHANNEL_OK)
+                _exit(0);
+            obey(&talker, message.to_renderer);
             if (!channel_has_buffered(self->channel))
-                break; /* as a renderer does */
+                break;
         }
-        if (result != CHANNEL_OK && result != CHANNEL_EMPTY)
-            _exit(0);
         flush_all(&talker);
-        if (!channel_has_buffered(self->channel))
-            wait_for(&talker, POLLIN);
     }
 }
 

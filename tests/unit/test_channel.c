@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +27,7 @@ struct fixture {
     struct channel *broker, *renderer;
     struct counters broker_counters, renderer_counters;
     int raw_broker, raw_renderer;
+    unsigned waited_for; // a message's type
     struct wire packet, message;
 };
 
@@ -569,14 +571,55 @@ static void a_socket_that_lets_fds_through_is_known_as_one(void **state)
     close(pipe_ends[1]);
 }
 
-static void sockets_are_born_nonblocking_and_cloexec(void **state)
+static void *wait_for_message(void *userdata)
+{
+    struct fixture *fixture = userdata;
+    struct channel_message message;
+    int result = channel_receive_waiting(fixture->renderer, &message);
+
+    if (result == CHANNEL_OK)
+        fixture->waited_for = message.type;
+    return (void *)(intptr_t)result;
+}
+
+static int end_of_wait(pthread_t thread)
+{
+    void *result;
+
+    assert_int_equal(pthread_join(thread, &result), 0);
+    return (int)(intptr_t)result;
+}
+
+/* Whether the thread sleeps already or has yet to come to it when the message is sent makes no difference. */
+static void a_renderer_may_sleep_until_there_is_a_message_or_the_end(void **state)
+{
+    struct fixture *fixture = *state;
+    struct channel_message message;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_message, fixture), 0);
+    assert_int_equal(send_down(fixture, 1, NULL, 0), CHANNEL_OK);
+    assert_int_equal(send_down(fixture, 2, NULL, 0), CHANNEL_OK);
+    assert_int_equal(channel_flush(fixture->broker), CHANNEL_OK);
+    assert_int_equal(end_of_wait(thread), CHANNEL_OK);
+    assert_int_equal(fixture->waited_for, BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE);
+    assert_int_equal(channel_receive_waiting(fixture->renderer, &message), CHANNEL_OK);
+    assert_int_equal(message.to_renderer->request_id, 2);
+    assert_int_equal(channel_receive(fixture->renderer, &message), CHANNEL_EMPTY);
+
+    assert_int_equal(pthread_create(&thread, NULL, wait_for_message, fixture), 0);
+    channel_destroy(fixture->broker);
+    fixture->broker = NULL;
+    assert_int_equal(end_of_wait(thread), CHANNEL_END);
+}
+
+static void sockets_are_born_cloexec_and_the_brokers_nonblocking(void **state)
 {
     struct fixture *fixture = *state;
 
     assert_int_equal(fcntl(fixture->raw_broker, F_GETFD), FD_CLOEXEC);
     assert_int_equal(fcntl(fixture->raw_renderer, F_GETFD), FD_CLOEXEC);
     assert_true(fcntl(fixture->raw_broker, F_GETFL) & O_NONBLOCK);
-    assert_true(fcntl(fixture->raw_renderer, F_GETFL) & O_NONBLOCK);
     assert_int_equal(channel_fd(fixture->broker), fixture->raw_broker);
 }
 
@@ -827,7 +870,8 @@ int main(void)
         with_old_kernel(fds_on_a_packet_without_bytes_are_unexpected_too),
         with_fixture(the_kernel_refuses_fds_towards_the_broker),
         cmocka_unit_test(a_socket_that_lets_fds_through_is_known_as_one),
-        with_fixture(sockets_are_born_nonblocking_and_cloexec),
+        with_fixture(a_renderer_may_sleep_until_there_is_a_message_or_the_end),
+        with_fixture(sockets_are_born_cloexec_and_the_brokers_nonblocking),
         with_fixture(fds_on_a_packet_of_several_frames_are_refused_and_closed),
         with_fixture(more_fds_than_a_message_has_are_refused_and_closed),
         with_fixture(as_many_fds_as_a_message_may_have_arrive),
