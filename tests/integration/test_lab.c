@@ -67,6 +67,21 @@ static void every_story_holds_and_leaves_nothing_behind(void **state)
     assert_int_equal(count_lines("/proc/sysvipc/shm"), memories);
 }
 
+/* What a line of text costs a story must not change how it ends: printing sets errno. */
+static void every_story_holds_as_text_as_well(void **state)
+{
+    struct process_result result;
+
+    (void)state;
+    process_run((const char *const[]){"bulkhead-lab", "show", NULL}, NULL, &result);
+    if (result.exit_code != 0)
+        fprintf(stderr, "%s%s\n", result.out, result.err); /* longer than print_message() takes */
+    assert_int_equal(result.exit_code, 0);
+    assert_non_null(strstr(result.out, "✓"));
+    assert_null(strstr(result.out, "✗"));
+    process_result_free(&result);
+}
+
 static void assert_figures(const json_t *row, const char *workload)
 {
     const json_t *placements = json_object_get(row, workload), *figure;
@@ -343,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_story_holds_and_leaves_nothing_behind),
+        cmocka_unit_test(every_story_holds_as_text_as_well),
         cmocka_unit_test(a_pipeline_of_given_commands_runs_and_each_end_is_told),
         cmocka_unit_test(a_command_that_is_not_there_fails_the_show_and_is_named),
         cmocka_unit_test_setup_teardown(every_transport_carries_what_it_is_given, scratch_make, scratch_remove),

@@ -102,9 +102,9 @@ static void show_blocking_open(struct lab_stage *stage, char *path)
 static void show_without_waiting(struct lab_stage *stage, const char *path)
 {
     char byte;
-    _fd_cleanup_ int writer = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 
     lab_pitfall(stage, "With O_NONBLOCK the two directions differ: reading may begin alone, writing may not.");
+    _fd_cleanup_ int writer = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     lab_claim(stage, writer < 0 && errno == ENXIO, "opened for writing without a reader: ENXIO");
     _fd_cleanup_ int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     lab_claim(stage, reader >= 0, "opened for reading without a writer: fine");
