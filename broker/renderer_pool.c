@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/broker.h"
+#include "broker/kernel_needs.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -196,8 +197,10 @@ static void on_cell_ended(struct cell_host *cell, const char *why, void *userdat
     kill_members(pool, cell);
     cell_host_retire(cell); /* freed when its last renderer was reaped */
     if (++pool->failures >= FAILURES_MAX) {
-        char text[320];
-        snprintf(text, sizeof text, "no cell can be had: the zygote %s", why);
+        char text[640], needs[160] = "";
+        bool is_explained = kernel_needs_explain(needs, sizeof needs);
+        snprintf(text, sizeof text, "no cell can be had: the zygote ended: %s%s%s", why, is_explained ? "; " : "",
+                 needs);
         give_up(pool, -ECHILD, text);
         return;
     }

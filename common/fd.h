@@ -30,6 +30,9 @@ int fd_set_nonblocking(int fd, int on);
 /* Writes all of data, through EINTR and short writes. 0, or -errno (-EPIPE, -ENOSPC, …). */
 int fd_write_all(int fd, const void *data, size_t size_bytes);
 
+/* Whether its effective id may do `mode` (R_OK, W_OK, X_OK) with it: 0 or -errno. */
+int fd_access(int directory_fd, const char *path, int mode);
+
 /* As many open files as this process may have: the usual 1024 are for programs that use select(2), and a broker of a
  * few hundred tabs needs more. */
 void fd_raise_limit(void);

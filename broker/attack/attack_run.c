@@ -9,6 +9,7 @@
 #include "broker/attack/attack_run_private.h"
 #include "broker/cell_host.h"
 #include "broker/document/document.h"
+#include "broker/kernel_needs.h"
 #include "common/clock.h"
 
 enum {
@@ -141,7 +142,7 @@ static void explain(const struct attack_run *run, int error, char *why, size_t w
         snprintf(why, why_bytes, "the program bulkhead-attacker is not there");
     else if (error == -ETIMEDOUT)
         snprintf(why, why_bytes, "the neighbours did not begin to paint");
-    else
+    else if (!kernel_needs_explain(why, why_bytes))
         snprintf(why, why_bytes, "%s", strerror(-error));
 }
 

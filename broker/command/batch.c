@@ -284,13 +284,13 @@ static int start(struct batch *batch)
 
 static void set_start_error(struct batch_error *error, int r)
 {
-    char text[64];
+    char text[256];
     if (r == -ENOENT) {
         batch_error_set(error, EXIT_CODE_NO_RENDERER, "the program bulkhead-renderer is not there");
         batch_error_set_way_out(error, "install it beside bulkhead, or name it in $BULKHEAD_RENDERER");
         return;
     }
-    batch_error_set(error, EXIT_CODE_INTERNAL, "cannot start: %s", cli_error_text(r, text, sizeof(text)));
+    batch_error_set(error, EXIT_CODE_INTERNAL, "cannot start: %s", cli_start_error_text(r, text, sizeof(text)));
 }
 
 int batch_create(const struct batch_options *options, char *const *inputs, size_t count,

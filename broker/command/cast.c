@@ -338,11 +338,11 @@ static int cast_report(const struct cast_run *run)
 int cast_run(const struct cast_options *options)
 {
     struct cast_run run = {.options = options};
-    char text[64];
+    char text[256];
     int error = broker_create(&options->common.broker, &broker_listener, &run, &run.broker);
 
     if (error < 0) {
-        cli_message("no renderer can be started: %s", cli_error_text(error, text, sizeof(text)));
+        cli_message("no renderer can be started: %s", cli_start_error_text(error, text, sizeof(text)));
         return EXIT_CODE_NO_RENDERER;
     }
     text_escape(run.name, sizeof(run.name), options->input, strlen(options->input));

@@ -11,6 +11,7 @@
 
 #include "broker/command/cli_lines.h"
 #include "broker/command/exit_codes.h"
+#include "broker/kernel_needs.h"
 #include "broker/output/output.h"
 #include "broker/policy_file.h"
 #include "common/log.h"
@@ -291,6 +292,16 @@ const char *cli_error_text(int error, char *out, size_t out_bytes)
     /* "No space left on device" in the middle of a sentence; "I/O error" and the like stay. */
     if (isupper((unsigned char)out[0]) && islower((unsigned char)out[1]))
         out[0] = (char)tolower((unsigned char)out[0]);
+    return out;
+}
+
+const char *cli_start_error_text(int error, char *out, size_t out_bytes)
+{
+    char why[160];
+    cli_error_text(error, out, out_bytes);
+    size_t used = strlen(out);
+    if (kernel_needs_explain(why, sizeof(why)))
+        snprintf(out + used, out_bytes - used, " (%s)", why);
     return out;
 }
 

@@ -125,13 +125,13 @@ static size_t continuation_indent(const char *line)
     return indent > 0 ? indent : start < 3 ? start + 3 : start;
 }
 
-/* As wide as the terminal; into a file each line as it is. */
-static void print_text(char *text)
+/* As wide as the terminal; into a file each line as it is. column: where the first one begins. */
+static void print_text(char *text, size_t column)
 {
     size_t columns = cmd_crashes_columns();
     char *rest = text;
-    for (char *line; (line = strsep(&rest, "\n")) != NULL && (rest || *line);)
-        text_print_wrapped(stdout, line, 0, columns, continuation_indent(line));
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && (rest || *line); column = 0)
+        text_print_wrapped(stdout, line, column, columns, continuation_indent(line));
 }
 
 static int code_of_row(const struct crashes_row *row)
@@ -163,8 +163,8 @@ static int show_row(const struct crashes_run *run, const struct crashes_row *row
         cli_message("no memory for the report");
         return EXIT_CODE_INTERNAL;
     }
-    printf("Crash report %u: ", row->number);
-    print_text(text);
+    int column = printf("Crash report %u: ", row->number);
+    print_text(text, column > 0 ? (size_t)column : 0);
     free(text);
     return cli_finish_stdout(EXIT_CODE_OK);
 }

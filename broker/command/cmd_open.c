@@ -194,7 +194,7 @@ static void open_show(struct open_run *run)
 
 static int open_run(struct open_run *run)
 {
-    char text[64];
+    char text[256];
 
     run->viewer_options.tab = (struct tab_options){
         .password = run->document.password,
@@ -212,7 +212,7 @@ static int open_run(struct open_run *run)
     if (r == 0)
         open_show(run);
     else
-        open_note(run, EXIT_CODE_NO_RENDERER, "open", cli_error_text(r, text, sizeof(text)));
+        open_note(run, EXIT_CODE_NO_RENDERER, "open", cli_start_error_text(r, text, sizeof(text)));
     int signal_number = run->broker ? broker_shutdown_signal(run->broker) : 0;
     viewer_destroy(run->viewer);
     if (run->broker)

@@ -58,6 +58,7 @@ struct sandbox_run {
     size_t input_count;
     struct broker *broker;
     struct tab **tabs;       // [input_count], NULL where there is none
+    bool *is_settled;        // [input_count]
     size_t opening;          /* tabs whose document is not yet known */
     int code;                /* of what went wrong with the documents */
     bool is_shut, is_failed; /* by a signal; no renderer was to be had */
@@ -82,11 +83,21 @@ static void settle(struct sandbox_run *run)
         leave_loop(run);
 }
 
+/* Once for each: one whose document is known may end, or fail, while others are still opening. */
+static void settle_tab(struct sandbox_run *run, const struct tab *tab)
+{
+    for (size_t i = 0; i < run->input_count; i++) {
+        if (run->tabs[i] != tab || run->is_settled[i])
+            continue;
+        run->is_settled[i] = true;
+        settle(run);
+    }
+}
+
 static void on_info(struct tab *tab, const struct tab_info *info, void *userdata)
 {
-    (void)tab;
     (void)info;
-    settle(userdata);
+    settle_tab(userdata, tab);
 }
 
 /* Its renderer lives, and is on the page like the others. */
@@ -97,7 +108,7 @@ static void on_failed(struct tab *tab, uint64_t request_id, Bulkhead__Error__Cod
     (void)request_id;
     (void)detail;
     say(userdata, document_name(tab_document(tab)), exit_code, exit_code_find((int)exit_code)->meaning);
-    settle(userdata);
+    settle_tab(userdata, tab);
 }
 
 static void on_ended(struct tab *tab, const struct exit_report *report, void *userdata)
@@ -106,7 +117,7 @@ static void on_ended(struct tab *tab, const struct exit_report *report, void *us
     if (run->is_failed || run->opening == 0)
         return;
     say(run, document_name(tab_document(tab)), exit_code_of_end(report), report->summary);
-    settle(run);
+    settle_tab(run, tab);
 }
 
 static const struct tab_listener tab_listener = {.info = on_info, .failed = on_failed, .ended = on_ended};
@@ -218,12 +229,16 @@ static int look(struct sandbox_run *run)
 
 static int run_sandbox(struct sandbox_run *run)
 {
-    char text[64];
+    char text[256];
     run->tabs = calloc(run->input_count, sizeof(*run->tabs));
-    int error = run->tabs == NULL ? -ENOMEM : broker_create(&run->common.broker, &broker_listener, run, &run->broker);
+    run->is_settled = calloc(run->input_count, sizeof(*run->is_settled));
+    int error = run->tabs == NULL || run->is_settled == NULL
+                    ? -ENOMEM
+                    : broker_create(&run->common.broker, &broker_listener, run, &run->broker);
     if (error < 0) {
-        cli_message("no renderer can be started: %s", cli_error_text(error, text, sizeof(text)));
+        cli_message("no renderer can be started: %s", cli_start_error_text(error, text, sizeof(text)));
         free(run->tabs);
+        free(run->is_settled);
         return EXIT_CODE_NO_RENDERER;
     }
     size_t count = open_inputs(run);
@@ -235,6 +250,7 @@ static int run_sandbox(struct sandbox_run *run)
         tab_close(run->tabs[i]);
     broker_destroy(run->broker);
     free(run->tabs);
+    free(run->is_settled);
     return code;
 }
 

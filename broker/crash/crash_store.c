@@ -42,13 +42,32 @@ static bool is_temporary(const char *name)
     return strncmp(name, ".crash-", 7) == 0 && length > 4 && strcmp(name + length - 4, ".tmp") == 0;
 }
 
-/* What root writes below another user's home, that user can never remove; and it may lead anywhere. */
-static bool is_home_foreign(void)
+/* Below the first directory of its path that is there, from the end, everything else would be made. One of the
+ * system's, or where anybody may make something of his own, is nobody else's. */
+static bool is_below_another_users(const char *path)
+{
+    char *copy = strdup(path), *slash;
+    struct stat st;
+    bool is_there = copy != NULL && stat(copy, &st) == 0;
+
+    while (copy != NULL && !is_there && (slash = strrchr(copy, '/')) != NULL && slash != copy) {
+        *slash = '\0';
+        is_there = stat(copy, &st) == 0;
+    }
+    free(copy);
+    return is_there && st.st_uid != geteuid() && st.st_uid != 0 && (st.st_mode & S_ISVTX) == 0;
+}
+
+/* What root writes below another user's directory, that user can never remove; and it may lead anywhere. NULL: it is
+ * one's own; else the variable that names the other's. */
+static const char *foreign_base(void)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     struct stat st;
 
-    return (state == NULL || state[0] != '/') && home != NULL && stat(home, &st) == 0 && st.st_uid != geteuid();
+    if (state != NULL && state[0] == '/')
+        return is_below_another_users(state) ? "XDG_STATE_HOME" : NULL;
+    return home != NULL && stat(home, &st) == 0 && st.st_uid != geteuid() ? "HOME" : NULL;
 }
 
 static int find_directory(const char *given, enum crash_store_use use, char out[PATH_MAX], char *ret_why,
@@ -64,8 +83,9 @@ static int find_directory(const char *given, enum crash_store_use use, char out[
     }
     if (r < 0)
         snprintf(ret_why, why_bytes, "the name of the directory is too long");
-    if (r == 0 && given == NULL && use != CRASH_STORE_READ && is_home_foreign()) {
-        snprintf(ret_why, why_bytes, "HOME is another user's directory");
+    const char *foreign = r == 0 && given == NULL && use != CRASH_STORE_READ ? foreign_base() : NULL;
+    if (foreign != NULL) {
+        snprintf(ret_why, why_bytes, "%s is another user's directory", foreign);
         r = -EPERM;
     }
     return r;

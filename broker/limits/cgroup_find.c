@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/limits/cgroup_files.h"
+#include "common/fd.h"
 
 /* From a process to its forefathers: no honest chain is longer. */
 enum { GENERATIONS = 128 };
@@ -209,11 +210,12 @@ static int check_delegation(const char *proc, int directory_fd, char *ret_why, s
 {
     static const char *const files[] = {".", "cgroup.procs", "cgroup.subtree_control"};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        if (faccessat(directory_fd, files[i], W_OK, AT_EACCESS) == 0)
+        int error = -fd_access(directory_fd, files[i], W_OK);
+        if (error == 0)
             continue;
-        if (errno == EACCES || errno == EPERM)
-            return refuse(ret_why, why_bytes, errno, "it is not delegated to this user");
-        return refuse(ret_why, why_bytes, errno, "it cannot be written: %s", strerror(errno));
+        if (error == EACCES || error == EPERM)
+            return refuse(ret_why, why_bytes, error, "it is not delegated to this user");
+        return refuse(ret_why, why_bytes, error, "it cannot be written: %s", strerror(error));
     }
     if (geteuid() == 0 && !is_delegated_to_root(proc, directory_fd))
         return refuse(ret_why, why_bytes, EPERM, "nobody delegated it");

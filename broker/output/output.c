@@ -75,7 +75,7 @@ static int check_new(const char *path)
     char *directory = directory_of(path);
     if (!directory)
         return -ENOMEM;
-    int r = faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+    int r = fd_access(AT_FDCWD, directory, W_OK | X_OK);
     free(directory);
     return r;
 }
@@ -96,8 +96,9 @@ int output_check(const char *path, const struct output_guard *guard)
     if (output_guard_has(guard, &st))
         return OUTPUT_IS_INPUT;
     /* Renaming over a file needs no right to write to it; who took that right away meant something by it. */
-    if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0)
-        return -errno;
+    int r = fd_access(AT_FDCWD, path, W_OK);
+    if (r < 0)
+        return r;
     return S_ISREG(st.st_mode) ? check_new(path) : 0;
 }
 

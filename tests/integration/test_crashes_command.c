@@ -111,6 +111,8 @@ static void a_report_is_as_wide_as_the_terminal_and_never_cut_in_a_file(void **s
         char *text = on_a_terminal(state, widths[i], "show");
         assert_non_null(strstr(text, "\nModules: "));
         assert_no_wider(text, widths[i] < 80 ? 80 : (size_t)widths[i]); /* its tables take 80 */
+        text[strcspn(text, "\r\n")] = '\0';                             /* the words before its first line count, too */
+        assert_no_wider(text, (size_t)widths[i]);
         free(text);
     }
     char *text = on_a_terminal(state, 80, "show");

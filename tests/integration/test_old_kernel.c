@@ -63,6 +63,31 @@ static int play_container(scmp_filter_ctx filter)
     return rc == 0 ? refuse(filter, ENOSYS, "fsopen") : rc;
 }
 
+/* Before container engines said ENOSYS of calls they did not know: what can be gone without. */
+static int play_early_container(scmp_filter_ctx filter)
+{
+    int rc = refuse(filter, EPERM, "faccessat2");
+    rc = rc == 0 ? refuse(filter, EPERM, "close_range") : rc;
+    rc = rc == 0 ? refuse(filter, EPERM, "openat2") : rc;
+    return rc == 0 ? refuse(filter, EPERM, "epoll_pwait2") : rc;
+}
+
+/* What cannot, one at a time. */
+static int play_without_clone3(scmp_filter_ctx filter)
+{
+    return refuse(filter, EPERM, "clone3");
+}
+
+static int play_without_pidfds(scmp_filter_ctx filter)
+{
+    return refuse(filter, ENOSYS, "pidfd_open");
+}
+
+static int play_without_memfds(scmp_filter_ctx filter)
+{
+    return refuse(filter, EPERM, "memfd_create");
+}
+
 /* Distributions that keep user namespaces for root. */
 static int play_restricted(scmp_filter_ctx filter)
 {
@@ -81,10 +106,10 @@ static const struct {
     const char *name;
     int (*play)(scmp_filter_ctx filter);
 } plays[] = {
-    {"old-kernel", play_old_kernel},
-    {"container", play_container},
-    {"restricted", play_restricted},
-    {"filterless", play_filterless},
+    {"old-kernel", play_old_kernel},           {"container", play_container},
+    {"early-container", play_early_container}, {"without-clone3", play_without_clone3},
+    {"without-pidfds", play_without_pidfds},   {"without-memfds", play_without_memfds},
+    {"restricted", play_restricted},           {"filterless", play_filterless},
 };
 
 /* This program once more, as what stands around the other: PLAY PROGRAM ARGUMENT... */
@@ -254,6 +279,46 @@ static void a_filter_that_may_not_be_loaded_is_missing(void **state)
     expect_to_paint_unless(state, "filterless", "seccomp");
 }
 
+static void in_an_early_container_files_are_written_all_the_same(void **state)
+{
+    struct process_result result;
+    char out[SCRATCH_PATH];
+    scratch_path(state, "hull.png", out);
+    RUN("early-container", &result, "render", "demo/pages/hull.png", "-w", "64", "-o", out);
+    if (result.exit_code != EXIT_CODE_OK)
+        fail_msg("%d: %s", result.exit_code, result.err);
+    process_result_free(&result);
+    RUN("early-container", &result, "render", "demo/pages/hull.png", "-w", "64", "-o", "/proc/version/x.png");
+    assert_int_equal(result.exit_code, EXIT_CODE_OUTPUT_UNWRITABLE);
+    process_result_free(&result);
+}
+
+/* Not an errno alone: which call, and what to do. */
+static void what_it_cannot_start_without_is_named(void **state)
+{
+    static const struct {
+        const char *around, *call, *words;
+    } plays_here[] = {
+        {"without-clone3", "clone3", "let it pass there"},
+        {"without-pidfds", "pidfd_open", "Linux 5.4 or newer"},
+        {"without-memfds", "memfd_create", "let it pass there"},
+    };
+    struct process_result result;
+    char out[SCRATCH_PATH];
+    scratch_path(state, "hull.png", out);
+    for (size_t i = 0; i < sizeof plays_here / sizeof plays_here[0]; i++) {
+        RUN(plays_here[i].around, &result, "render", "demo/pages/hull.png", "-w", "64", "-o", out);
+        if (result.exit_code == EXIT_CODE_OK || strstr(result.err, plays_here[i].call) == NULL ||
+            strstr(result.err, plays_here[i].words) == NULL)
+            fail_msg("%s: %d: %s", plays_here[i].around, result.exit_code, result.err);
+        process_result_free(&result);
+        RUN(plays_here[i].around, &result, "sandbox");
+        if (strstr(result.err, plays_here[i].call) == NULL)
+            fail_msg("%s: %d: %s", plays_here[i].around, result.exit_code, result.err);
+        process_result_free(&result);
+    }
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
@@ -262,6 +327,8 @@ int main(int argc, char **argv)
         TEST(in_a_container_that_forbids_namespaces_the_rest_holds),
         TEST(where_user_namespaces_are_restricted_root_has_the_others),
         TEST(a_filter_that_may_not_be_loaded_is_missing),
+        TEST(in_an_early_container_files_are_written_all_the_same),
+        TEST(what_it_cannot_start_without_is_named),
     };
     if (argc > 2)
         return play(argv + 1);

@@ -63,7 +63,8 @@ static int load_filter(void)
     static const uint64_t namespaces[] = {CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,   CLONE_NEWNET,
                                           CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP};
     scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
-    int rc = context == NULL ? -ENOMEM : 0;
+    /* They let calls of the other architectures pass, where libseccomp's default would end the thread. */
+    int rc = context == NULL ? -ENOMEM : seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW);
     for (size_t i = 0; rc == 0 && i < sizeof forbidden / sizeof forbidden[0]; i++)
         rc = seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), forbidden[i], 0);
     for (size_t i = 0; rc == 0 && i < sizeof namespaces / sizeof namespaces[0]; i++)

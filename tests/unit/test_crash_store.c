@@ -475,7 +475,8 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
 static void the_users_own_directory_follows_the_environment(void **state)
 {
     struct fixture *f = *state;
-    char home[SCRATCH_PATH], expected[PATH_MAX], why[PATH_MAX], *saved_state = strdup(getenv("XDG_STATE_HOME"));
+    char home[SCRATCH_PATH], below[PATH_MAX], expected[PATH_MAX], why[PATH_MAX],
+        *saved_state = strdup(getenv("XDG_STATE_HOME"));
     const char *saved_home = getenv("HOME");
     scratch_path(&f->scratch, "home", home);
     assert_int_equal(mkdir(home, 0700), 0);
@@ -490,6 +491,16 @@ static void the_users_own_directory_follows_the_environment(void **state)
     assert_int_equal(try_open(NULL, CRASH_STORE_WRITE, why), -EPERM);
     assert_non_null(strstr(why, "another user's"));
     assert_int_equal(try_open(NULL, CRASH_STORE_READ, why), geteuid() != 0 ? -ENOENT : 0); /* to look is no harm */
+    if (geteuid() == 0) {
+        snprintf(below, sizeof below, "%s/not/yet", home);
+        setenv("XDG_STATE_HOME", below, 1);
+        assert_int_equal(try_open(NULL, CRASH_STORE_WRITE, why), -EPERM);
+        assert_non_null(strstr(why, "XDG_STATE_HOME is another user's"));
+        assert_int_equal(access(below, F_OK), -1);
+        assert_int_equal(chmod(home, 01777), 0); /* as /tmp is */
+        assert_int_equal(try_open(NULL, CRASH_STORE_WRITE, why), 0);
+        setenv("XDG_STATE_HOME", "relative", 1);
+    }
     unsetenv("HOME");
     assert_int_equal(try_open(NULL, CRASH_STORE_WRITE, why), -ENXIO);
     setenv("XDG_STATE_HOME", saved_state, 1);
