@@ -161,7 +161,7 @@ static void print_process(FILE *out, const struct sandbox_page *page, const stru
     fputc('\n', out);
     text_print_wrapped(out, heading, 0, columns, 4);
     fprintf(out, "  %-*s%-*s%-*s%s\n", NAME, "layer", WANTED, "wanted", columns >= WIDE ? OBSERVED : 0, "observed",
-            columns >= WIDE ? "evidence" : "");
+            columns >= WIDE ? "evidence" : "\n    evidence");
     for (unsigned layer = 0; layer < LAYERS; layer++)
         if (process->rows[layer].is_of_role)
             print_row(out, page, process, layer, columns);

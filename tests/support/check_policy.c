@@ -113,6 +113,40 @@ static void judge_row(struct seen *seen, const struct policy_row *row, unsigned 
     seen->findings++;
 }
 
+/* What passes without having been looked at: it is told which, and how many. */
+static void tell_excused(const struct seen *seen, const struct policy_row *rows, size_t row_count,
+                         enum policy_absence absence, FILE *out)
+{
+    const char *separator = ": ";
+    char names[1024] = "";
+    size_t excused = 0, length = 0;
+
+    for (size_t i = 0; i < row_count; i++) {
+        if (!policy_row_is_for(&rows[i], POLICY_RENDERER) || rows[i].absence != absence || seen->rows[i] != 0)
+            continue;
+        length += (size_t)snprintf(names + length, length < sizeof(names) ? sizeof(names) - length : 0, "%s%s",
+                                   separator, rows[i].call);
+        separator = ", ";
+        excused++;
+    }
+    if (excused > 0)
+        fprintf(out, "excused, \"%s\", %zu row%s%s\n", policy_absence_text(absence), excused, excused == 1 ? "" : "s",
+                names);
+}
+
+static void tell_seen(const struct seen *seen, const struct policy_row *rows, size_t row_count, FILE *out)
+{
+    size_t used = 0, count = 0;
+
+    for (size_t i = 0; i < row_count; i++) {
+        count += policy_row_is_for(&rows[i], POLICY_RENDERER);
+        used += policy_row_is_for(&rows[i], POLICY_RENDERER) && seen->rows[i] != 0;
+    }
+    fprintf(out, "%zu of the renderer's %zu rows seen\n", used, count);
+    for (int absence = POLICY_IS_SEEN + 1; policy_absence_text((enum policy_absence)absence) != NULL; absence++)
+        tell_excused(seen, rows, row_count, (enum policy_absence)absence, out);
+}
+
 int check_policy(const struct policy_row *rows, size_t row_count, const struct check_policy_host *host, FILE *honest,
                  FILE *tests, FILE *out)
 {
@@ -129,5 +163,6 @@ int check_policy(const struct policy_row *rows, size_t row_count, const struct c
         if (policy_row_is_for(&rows[i], POLICY_RENDERER))
             judge_row(&seen, &rows[i], seen.rows[i], host, out);
     }
+    tell_seen(&seen, rows, row_count, out);
     return seen.findings;
 }

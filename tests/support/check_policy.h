@@ -17,7 +17,8 @@ struct check_policy_host {
 void check_policy_look_at_host(struct check_policy_host *ret_host);
 
 /* `honest`: the log of documents; every call that no row fits is a finding. `tests`: the log of the tests, in which a
- * renderer is told to call socket(). A line on `out` for each finding; returns how many, or -errno of a log. */
+ * renderer is told to call socket(). A line on `out` for each finding, and then how many rows were seen and which were
+ * excused by their note; returns the number of findings, or -errno of a log. */
 int check_policy(const struct policy_row *rows, size_t row_count, const struct check_policy_host *host, FILE *honest,
                  FILE *tests, FILE *out);
 
