@@ -16,10 +16,6 @@
 #include "common/clock.h"
 #include "common/fd.h"
 
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83 /* Linux 6.16; newer than the headers of Debian 12 */
-#endif
-
 struct channel {
     int fd;
     const struct codec *sends, *receives;
@@ -42,34 +38,6 @@ union channel_control {
     struct cmsghdr align;
     char bytes[CMSG_SPACE(sizeof(int) * CHANNEL_MESSAGE_FDS)];
 };
-
-int channel_socketpair(bool refuse_fds, int *ret_broker_fd, int *ret_renderer_fd)
-{
-    int pair[2], off = 0, error;
-
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -errno;
-    error = fd_set_nonblocking(pair[0], true);
-    if (error < 0) {
-        fd_close_many(pair, 2);
-        return error;
-    }
-    if (refuse_fds)
-        setsockopt(pair[0], SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
-    *ret_broker_fd = pair[0];
-    *ret_renderer_fd = pair[1];
-    return 0;
-}
-
-int channel_refuses_fds(int fd)
-{
-    int lets_through = 1;
-    socklen_t size = sizeof(lets_through);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &lets_through, &size) < 0)
-        return -errno;
-    return lets_through ? -EPERM : 0;
-}
 
 int channel_create(int fd, enum channel_side side, struct counters *counters, struct channel **ret_channel)
 {
@@ -138,11 +106,23 @@ static int channel_drop(int *fds, size_t n_fds, struct counter *counter, int res
     return result;
 }
 
+/* Packed where it will lie, if it fits there. */
+static size_t channel_pack(struct channel *channel, const ProtobufCMessage *envelope, unsigned char **ret_packed)
+{
+    size_t room_bytes = channel_queue_room(&channel->queue, ret_packed);
+    size_t size_bytes = room_bytes > 0 ? codec_pack(envelope, *ret_packed, room_bytes) : 0;
+
+    if (size_bytes > 0)
+        return size_bytes;
+    *ret_packed = NULL;
+    return protobuf_c_message_get_packed_size(envelope);
+}
+
 int channel_send(struct channel *channel, ProtobufCMessage *envelope, int *fds, size_t n_fds)
 {
     unsigned type = codec_type_of(envelope);
     struct counter *counter;
-    unsigned char *message;
+    unsigned char *message, *packed;
     size_t size_bytes;
 
     assert(envelope->descriptor == channel->sends->descriptor);
@@ -150,7 +130,7 @@ int channel_send(struct channel *channel, ProtobufCMessage *envelope, int *fds, 
     assert(n_fds == 0 || (n_fds <= CHANNEL_MESSAGE_FDS && !channel->receives_fds));
     counter = channel_counter(channel, channel->sends, type);
     channel_stamp(channel, envelope);
-    size_bytes = protobuf_c_message_get_packed_size(envelope);
+    size_bytes = channel_pack(channel, envelope, &packed);
     if (size_bytes > CHANNEL_MESSAGE_BYTES)
         return channel_drop(fds, n_fds, counter, -EMSGSIZE);
     if (channel->is_peer_gone)
@@ -158,7 +138,9 @@ int channel_send(struct channel *channel, ProtobufCMessage *envelope, int *fds, 
     message = channel_queue_push(&channel->queue, size_bytes, fds, n_fds);
     if (!message)
         return channel_drop(fds, n_fds, counter, CHANNEL_FULL);
-    protobuf_c_message_pack(envelope, message);
+    assert(!packed || packed == message);
+    if (!packed)
+        protobuf_c_message_pack(envelope, message);
     if (counter)
         counter_add(counter, size_bytes, n_fds);
     return CHANNEL_OK;

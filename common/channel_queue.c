@@ -37,6 +37,17 @@ static void channel_queue_compact(struct channel_queue *queue)
     queue->start = 0;
 }
 
+size_t channel_queue_room(const struct channel_queue *queue, unsigned char **ret_message)
+{
+    size_t left = CHANNEL_QUEUE_BYTES - queue->end;
+
+    if (left < CHANNEL_FRAME_HEADER_BYTES)
+        return 0;
+    *ret_message = queue->memory + queue->end + CHANNEL_FRAME_HEADER_BYTES;
+    left -= CHANNEL_FRAME_HEADER_BYTES;
+    return left < CHANNEL_MESSAGE_BYTES ? left : CHANNEL_MESSAGE_BYTES;
+}
+
 unsigned char *channel_queue_push(struct channel_queue *queue, size_t size_bytes, int *fds, size_t n_fds)
 {
     size_t frame_bytes = CHANNEL_FRAME_HEADER_BYTES + size_bytes;

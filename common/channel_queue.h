@@ -40,6 +40,10 @@ struct channel_packet {
 int channel_queue_init(struct channel_queue *queue); /* 0 or -ENOMEM */
 void channel_queue_fini(struct channel_queue *queue);
 
+/* Where the next message will lie if it fits there, and how many bytes there are: who knows a message's size only once
+ * it is written writes it there, and then pushes it. */
+size_t channel_queue_room(const struct channel_queue *queue, unsigned char **ret_message);
+
 /* Room for a message, header written: the caller fills size_bytes there, at once. NULL when the queue is full; the fds
  * are taken only if it is not. */
 unsigned char *channel_queue_push(struct channel_queue *queue, size_t size_bytes, int *fds, size_t n_fds);

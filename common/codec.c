@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "common/codec_private.h"
+
 enum {
     /* What the largest message may need unpacked: 256 elements of the largest struct in each of two repeated fields
      * (2 * 256 * 96) and their pointers. Only pages that are used cost memory. */
@@ -12,17 +14,9 @@ enum {
 const struct codec codec_to_renderer = {.descriptor = &bulkhead__to_renderer__descriptor, .name = "to_renderer"};
 const struct codec codec_to_broker = {.descriptor = &bulkhead__to_broker__descriptor, .name = "to_broker"};
 
-static const ProtobufCFieldDescriptor *codec_oneof_field(const ProtobufCMessageDescriptor *descriptor)
-{
-    for (unsigned i = 0; i < descriptor->n_fields; i++)
-        if (descriptor->fields[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
-            return &descriptor->fields[i];
-    return NULL;
-}
-
 const char *codec_type_name(const struct codec *codec, unsigned type)
 {
-    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(codec->descriptor, type);
+    const ProtobufCFieldDescriptor *field = codec_field(codec->descriptor, type);
 
     return field && (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ? field->name : NULL;
 }
@@ -40,10 +34,8 @@ size_t codec_types(const struct codec *codec, unsigned ret_types[CODEC_TYPES])
 
 unsigned codec_type_of(const ProtobufCMessage *envelope)
 {
-    const ProtobufCFieldDescriptor *field = codec_oneof_field(envelope->descriptor);
-
-    /* All members of a oneof share one quantifier: the generated struct's message_case. */
-    return field ? *(const uint32_t *)((const char *)envelope + field->quantifier_offset) : 0;
+    return envelope->descriptor == codec_to_renderer.descriptor ? ((const Bulkhead__ToRenderer *)envelope)->message_case
+                                                                : ((const Bulkhead__ToBroker *)envelope)->message_case;
 }
 
 int codec_arena_init(struct codec_arena *arena)

@@ -36,6 +36,10 @@ size_t codec_types(const struct codec *codec, unsigned ret_types[CODEC_TYPES]);
 /* The oneof case of an envelope of either kind; 0 = not set. */
 unsigned codec_type_of(const ProtobufCMessage *envelope);
 
+/* Packs into room_bytes, byte for byte as protobuf-c does. The size, or 0 if it may not fit: some 15 bytes are wanted
+ * beyond the last field. */
+size_t codec_pack(const ProtobufCMessage *envelope, void *data, size_t room_bytes);
+
 /* Strict wire scan of one envelope. VIOLATION_NONE, or why an honest peer cannot have written it. Allocates nothing. */
 enum violation codec_scan(const struct codec *codec, const void *data, size_t size_bytes);
 

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/codec.h"
+#include "common/codec_private.h"
 #include "common/text.h"
 
 enum {
@@ -61,7 +61,7 @@ static unsigned codec_scan_max_count(const ProtobufCFieldDescriptor *field)
                                CODEC_REPEATED);
 }
 
-static enum violation codec_scan_varint(struct codec_scan_input *input, uint64_t *ret_value)
+static enum violation codec_scan_long_varint(struct codec_scan_input *input, uint64_t *ret_value)
 {
     uint64_t value = 0;
 
@@ -84,6 +84,15 @@ static enum violation codec_scan_varint(struct codec_scan_input *input, uint64_t
     return VIOLATION_BAD_NUMBER;
 }
 
+/* Most are keys, lengths and small numbers. */
+static inline enum violation codec_scan_varint(struct codec_scan_input *input, uint64_t *ret_value)
+{
+    if (input->at == input->end || (*input->at & 0x80) != 0)
+        return codec_scan_long_varint(input, ret_value);
+    *ret_value = *input->at++;
+    return VIOLATION_NONE;
+}
+
 /* Takes the next size_bytes out of the input. */
 static enum violation codec_scan_take(struct codec_scan_input *input, uint64_t size_bytes,
                                       struct codec_scan_input *ret_part)
@@ -95,32 +104,29 @@ static enum violation codec_scan_take(struct codec_scan_input *input, uint64_t s
     return VIOLATION_NONE;
 }
 
-static ProtobufCWireType codec_scan_wire_type(ProtobufCType type)
+static const uint8_t codec_scan_wire_types[] = {
+    [PROTOBUF_C_TYPE_INT32] = PROTOBUF_C_WIRE_TYPE_VARINT,
+    [PROTOBUF_C_TYPE_SINT32] = PROTOBUF_C_WIRE_TYPE_VARINT,
+    [PROTOBUF_C_TYPE_INT64] = PROTOBUF_C_WIRE_TYPE_VARINT,
+    [PROTOBUF_C_TYPE_SINT64] = PROTOBUF_C_WIRE_TYPE_VARINT,
+    [PROTOBUF_C_TYPE_UINT32] = PROTOBUF_C_WIRE_TYPE_VARINT,
+    [PROTOBUF_C_TYPE_UINT64] = PROTOBUF_C_WIRE_TYPE_VARINT,
+    [PROTOBUF_C_TYPE_BOOL] = PROTOBUF_C_WIRE_TYPE_VARINT,
+    [PROTOBUF_C_TYPE_ENUM] = PROTOBUF_C_WIRE_TYPE_VARINT,
+    [PROTOBUF_C_TYPE_SFIXED32] = PROTOBUF_C_WIRE_TYPE_32BIT,
+    [PROTOBUF_C_TYPE_FIXED32] = PROTOBUF_C_WIRE_TYPE_32BIT,
+    [PROTOBUF_C_TYPE_FLOAT] = PROTOBUF_C_WIRE_TYPE_32BIT,
+    [PROTOBUF_C_TYPE_SFIXED64] = PROTOBUF_C_WIRE_TYPE_64BIT,
+    [PROTOBUF_C_TYPE_FIXED64] = PROTOBUF_C_WIRE_TYPE_64BIT,
+    [PROTOBUF_C_TYPE_DOUBLE] = PROTOBUF_C_WIRE_TYPE_64BIT,
+    [PROTOBUF_C_TYPE_STRING] = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
+    [PROTOBUF_C_TYPE_BYTES] = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
+    [PROTOBUF_C_TYPE_MESSAGE] = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
+};
+
+static inline ProtobufCWireType codec_scan_wire_type(ProtobufCType type)
 {
-    switch (type) {
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_SINT32:
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_BOOL:
-    case PROTOBUF_C_TYPE_ENUM:
-        return PROTOBUF_C_WIRE_TYPE_VARINT;
-    case PROTOBUF_C_TYPE_SFIXED32:
-    case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_FLOAT:
-        return PROTOBUF_C_WIRE_TYPE_32BIT;
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return PROTOBUF_C_WIRE_TYPE_64BIT;
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
-    }
-    return PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
+    return (ProtobufCWireType)codec_scan_wire_types[type];
 }
 
 static bool codec_scan_fits_int32(uint64_t value)
@@ -257,7 +263,7 @@ static enum violation codec_scan_key(const ProtobufCMessageDescriptor *descripto
     if (violation != VIOLATION_NONE)
         return violation;
     /* Field numbers have 29 bits. */
-    field = key > UINT32_MAX ? NULL : protobuf_c_message_descriptor_get_field(descriptor, (unsigned)(key >> 3));
+    field = key > UINT32_MAX ? NULL : codec_field(descriptor, (unsigned)(key >> 3));
     if (!field)
         return VIOLATION_UNKNOWN_FIELD;
     *ret_field = field;
@@ -269,16 +275,17 @@ static enum violation codec_scan_key(const ProtobufCMessageDescriptor *descripto
 static enum violation codec_scan_message(const ProtobufCMessageDescriptor *descriptor, struct codec_scan_input input,
                                          unsigned depth)
 {
-    uint16_t counts[CODEC_SCAN_FIELDS]; // ProtobufCMessageDescriptor::n_fields of them
+    uint16_t counts[CODEC_SCAN_FIELDS]; // those that `seen` has a bit for
+    uint64_t seen = 0;                  // by the field's place in the descriptor
     bool has_member = false;
 
+    _Static_assert(CODEC_SCAN_FIELDS <= 64, "a bit for each");
     assert(descriptor->n_fields <= CODEC_SCAN_FIELDS);
-    memset(counts, 0, descriptor->n_fields * sizeof(counts[0]));
     if (depth > CODEC_DEPTH)
         return VIOLATION_TOO_DEEP;
     while (input.at < input.end) {
         const ProtobufCFieldDescriptor *field;
-        unsigned wire_type;
+        unsigned wire_type, index;
         enum violation violation = codec_scan_key(descriptor, &input, &field, &wire_type);
 
         if (violation != VIOLATION_NONE)
@@ -288,7 +295,11 @@ static enum violation codec_scan_message(const ProtobufCMessageDescriptor *descr
                 return VIOLATION_DUPLICATE_FIELD;
             has_member = true;
         }
-        violation = codec_scan_field(field, wire_type, &input, depth, &counts[field - descriptor->fields]);
+        index = (unsigned)(field - descriptor->fields);
+        if ((seen >> index & 1) == 0)
+            counts[index] = 0;
+        seen |= (uint64_t)1 << index;
+        violation = codec_scan_field(field, wire_type, &input, depth, &counts[index]);
         if (violation != VIOLATION_NONE)
             return violation;
     }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "common/codec.h"
+#include "common/codec_private.h"
 
 enum { CODEC_ARENA_ALIGNMENT = 16 };
 
@@ -29,7 +29,7 @@ static void *codec_unpack_alloc(struct codec_arena *arena, size_t size_bytes)
     return memory;
 }
 
-static uint64_t codec_unpack_varint(struct codec_unpack_input *input)
+static inline uint64_t codec_unpack_varint(struct codec_unpack_input *input)
 {
     uint64_t value = 0;
     unsigned shift = 0;
@@ -171,7 +171,7 @@ static bool codec_unpack_message(const ProtobufCMessageDescriptor *descriptor, s
         descriptor->message_init(message);
     while (is_fine && input.at < input.end) {
         unsigned id = (unsigned)(codec_unpack_varint(&input) >> 3);
-        const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(descriptor, id);
+        const ProtobufCFieldDescriptor *field = codec_field(descriptor, id);
 
         if (field->label == PROTOBUF_C_LABEL_REPEATED) {
             is_fine = codec_unpack_element(field, &input, arena, message);

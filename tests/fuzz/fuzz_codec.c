@@ -1,7 +1,7 @@
 /* fuzz_codec.c - any bytes as an envelope of either direction.
  *
- * Beyond "no crash": whatever the scan lets pass can be unpacked, to the message that protobuf-c makes of it, and what
- * protobuf-c packs of it passes again. */
+ * Beyond "no crash": whatever the scan lets pass can be unpacked, to the message that protobuf-c makes of it, what
+ * protobuf-c packs of it passes again, and our packer writes the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +25,16 @@ static void check_against_protobuf_c(const struct codec *codec, const uint8_t *d
     protobuf_c_message_free_unpacked(theirs, NULL);
 }
 
+static void check_packer(const ProtobufCMessage *envelope, const uint8_t *packed, size_t packed_size)
+{
+    enum { SPARE_BYTES = 16 };
+    uint8_t *ours = malloc(packed_size + SPARE_BYTES);
+
+    require(ours != NULL && codec_pack(envelope, ours, packed_size + SPARE_BYTES) == packed_size);
+    require(memcmp(ours, packed, packed_size) == 0);
+    free(ours);
+}
+
 static void fuzz_direction(const struct codec *codec, const uint8_t *data, size_t size)
 {
     struct codec_arena arena;
@@ -45,6 +55,7 @@ static void fuzz_direction(const struct codec *codec, const uint8_t *data, size_
         packed = malloc(packed_size);
         require(packed != NULL && protobuf_c_message_pack(envelope, packed) == packed_size);
         check_against_protobuf_c(codec, data, size, packed, packed_size);
+        check_packer(envelope, packed, packed_size);
         require(codec_unpack(codec, &arena, packed, packed_size, &envelope) == VIOLATION_NONE);
         require(codec_type_of(envelope) == type);
         free(packed);

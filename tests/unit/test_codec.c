@@ -14,6 +14,7 @@
 
 enum { HELLO = 10, FORKED = 11, FRAME_READY = 14, OPEN_FILE = 15, PONG = 17, LOG = 18, ERROR = 19, ACTIVITY = 20 };
 enum { NAVIGATE = 12, MEASURE = 13, PING = 21 };
+enum { PACK_SPARE_BYTES = 16 };
 
 static const struct codec *const codecs[] = {&codec_to_renderer, &codec_to_broker};
 
@@ -113,6 +114,8 @@ static void check_descriptor(const ProtobufCMessageDescriptor *descriptor, unsig
 
         if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF)
             assert_int_equal(depth, 1); /* the scanner knows one oneof, the envelope's */
+        else if (i > 0)                 /* and the packer that its members come last */
+            assert_false(descriptor->fields[i - 1].flags & PROTOBUF_C_FIELD_FLAG_ONEOF);
         /* What codec_unpack() makes no sense of. */
         assert_int_not_equal(field->type, PROTOBUF_C_TYPE_STRING);
         assert_int_not_equal(field->label, PROTOBUF_C_LABEL_OPTIONAL);
@@ -187,6 +190,103 @@ static void check_round_trip(struct fixture *fixture, const struct codec *codec,
     assert_memory_equal(packed, wire->bytes, wire->size);
     check_against_protobuf_c(codec, wire, envelope);
     free(packed);
+}
+
+/* Into exactly room_bytes, so that a sanitizer sees any write beyond. */
+static size_t pack_into(const ProtobufCMessage *message, size_t room_bytes, const void *expected, size_t expected_size)
+{
+    unsigned char *room = malloc(room_bytes > 0 ? room_bytes : 1);
+    size_t size;
+
+    assert_non_null(room);
+    size = codec_pack(message, room, room_bytes);
+    if (size > 0) {
+        assert_int_equal(size, expected_size);
+        assert_memory_equal(room, expected, size);
+    }
+    free(room);
+    return size;
+}
+
+static void check_packing(struct fixture *fixture, const struct codec *codec, unsigned type)
+{
+    const struct wire *wire = &fixture->envelope;
+    ProtobufCMessage *envelope;
+
+    (void)type;
+    assert_int_equal(codec_unpack(codec, &fixture->arena, wire->bytes, wire->size, &envelope), VIOLATION_NONE);
+    assert_int_equal(pack_into(envelope, wire->size + PACK_SPARE_BYTES, wire->bytes, wire->size), wire->size);
+    for (size_t room = 0; room < wire->size; room += 1 + wire->size / 512)
+        assert_int_equal(pack_into(envelope, room, wire->bytes, wire->size), 0);
+    for (size_t room = wire->size; room < wire->size + PACK_SPARE_BYTES; room++)
+        pack_into(envelope, room, wire->bytes, wire->size); /* fits or not; nothing is written beyond */
+}
+
+static void packs_what_protobuf_c_would_and_nothing_beyond_its_room(void **state)
+{
+    for_each_type(*state, 0, 1, check_packing);
+    for_each_type(*state, 1, 1, check_packing);
+    for_each_type(*state, LIMIT_DAMAGE_RECTS, 200, check_packing);
+}
+
+/* Of every type of number there is. */
+struct numbers {
+    ProtobufCMessage base;
+    int32_t int32, sint32, enumerator, sfixed32;
+    uint32_t uint32, fixed32;
+    int64_t int64, sint64, sfixed64;
+    uint64_t uint64, fixed64;
+    protobuf_c_boolean boolean;
+    float single;
+    double twofold;
+};
+
+#define NUMBER(number, member, number_type)                                                                            \
+    {                                                                                                                  \
+        .name = #member, .id = number, .type = PROTOBUF_C_TYPE_##number_type, .label = PROTOBUF_C_LABEL_NONE,          \
+        .offset = offsetof(struct numbers, member)                                                                     \
+    }
+
+static const ProtobufCFieldDescriptor number_fields[] = {
+    NUMBER(1, int32, INT32),       NUMBER(2, sint32, SINT32),       NUMBER(3, enumerator, ENUM),
+    NUMBER(4, sfixed32, SFIXED32), NUMBER(5, uint32, UINT32),       NUMBER(6, fixed32, FIXED32),
+    NUMBER(7, int64, INT64),       NUMBER(8, sint64, SINT64),       NUMBER(9, sfixed64, SFIXED64),
+    NUMBER(10, uint64, UINT64),    NUMBER(11, fixed64, FIXED64),    NUMBER(12, boolean, BOOL),
+    NUMBER(1000, single, FLOAT),   NUMBER(300000, twofold, DOUBLE),
+};
+
+static const ProtobufCMessageDescriptor number_descriptor = {.magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+                                                             .sizeof_message = sizeof(struct numbers),
+                                                             .n_fields = 14,
+                                                             .fields = number_fields};
+
+static void packs_every_type_of_number_as_protobuf_c_does(void **state)
+{
+    const int64_t values[] = {0, 1, -1, 63, -64, 127, 128, 300, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+        unsigned char expected[256];
+        int64_t value = values[i];
+        struct numbers numbers = {.base = {.descriptor = &number_descriptor},
+                                  .int32 = (int32_t)value,
+                                  .sint32 = (int32_t)value,
+                                  .enumerator = (int32_t)value,
+                                  .sfixed32 = (int32_t)value,
+                                  .uint32 = (uint32_t)value,
+                                  .fixed32 = (uint32_t)value,
+                                  .int64 = value,
+                                  .sint64 = value,
+                                  .sfixed64 = value,
+                                  .uint64 = (uint64_t)value,
+                                  .fixed64 = (uint64_t)value,
+                                  .boolean = value != 0,
+                                  .single = value == 0 ? -0.0f : (float)value,
+                                  .twofold = (double)value};
+        size_t size = protobuf_c_message_pack(&numbers.base, expected);
+
+        assert_int_equal(pack_into(&numbers.base, sizeof(expected), expected, size), size);
+    }
 }
 
 static void every_message_comes_through_byte_for_byte(void **state)
@@ -641,6 +741,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_come_from_the_descriptors_and_fit_the_tables),
         cmocka_unit_test(the_messages_keep_to_what_the_scanner_can_tell),
+        with_fixture(packs_what_protobuf_c_would_and_nothing_beyond_its_room),
+        cmocka_unit_test(packs_every_type_of_number_as_protobuf_c_does),
         with_fixture(every_message_comes_through_byte_for_byte),
         with_fixture(no_message_passes_when_cut_short),
         with_fixture(what_the_scan_lets_pass_can_always_be_unpacked),
