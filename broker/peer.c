@@ -309,8 +309,11 @@ static bool read_messages(struct peer *peer, unsigned most, bool is_gone)
             throttle(peer);
             break;
         }
-        if (i < PACKET_OF_FEW && !is_gone && !channel_has_buffered(peer->channel))
+        if (is_gone || channel_has_buffered(peer->channel))
+            continue;
+        if (i < PACKET_OF_FEW)
             break;
+        peer_flush(peer); /* what this packet led to: the peer may begin with it while the next one is read */
     }
     trace_handled(peer);
     return leave(peer);

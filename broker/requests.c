@@ -32,12 +32,18 @@ static void note_paint(struct requests *requests, struct request *request)
     requests->paint_count++;
 }
 
+/* Where to look first, second, ... for a request of this id: it is nearly always where it is looked for first. */
+static struct request *nth_slot(struct requests *requests, uint64_t id, size_t n)
+{
+    return &requests->open[(id + n) % REQUESTS_OPEN];
+}
+
 uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless, uint64_t now_ms)
 {
     if (is_painting(type))
         close_endless(requests);
     for (size_t i = 0; i < REQUESTS_OPEN; i++) {
-        struct request *slot = &requests->open[i];
+        struct request *slot = nth_slot(requests, requests->next_id, i);
         if (slot->id != 0)
             continue;
         *slot = (struct request){.id = requests->next_id++, .type = type, .sent_ms = now_ms, .is_endless = is_endless};
@@ -51,8 +57,8 @@ uint64_t requests_open(struct requests *requests, unsigned type, bool is_endless
 struct request *requests_find(struct requests *requests, uint64_t id)
 {
     for (size_t i = 0; i < REQUESTS_OPEN && id != 0; i++)
-        if (requests->open[i].id == id)
-            return &requests->open[i];
+        if (nth_slot(requests, id, i)->id == id)
+            return nth_slot(requests, id, i);
     return NULL;
 }
 
