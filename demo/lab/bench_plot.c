@@ -1,13 +1,10 @@
 /* bench_plot.c - two bar charts: messages a second one way, and half of all round trips in microseconds. Both scales
  * are logarithmic, for the mechanisms lie three powers of ten apart. */
-#include <cairo/cairo-svg.h>
-#include <cairo/cairo.h>
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
-#include "broker/output/output.h"
 #include "demo/lab/bench.h"
+#include "demo/lab/svg.h"
 
 #ifdef BULKHEAD_SANITIZED
 /* The sanitizer asks the program: fontconfig, behind cairo, keeps its patterns for ever. */
@@ -51,13 +48,6 @@ static double round_trip_us(const struct lab_row *row, enum lab_placement placem
 
 static const double colours[LAB_PLACEMENTS][3] = {{0.13, 0.36, 0.60}, {0.85, 0.52, 0.16}};
 static const char *const placement_names[LAB_PLACEMENTS] = {"on two cores", "both on one core"};
-
-static void text(cairo_t *cairo, double x_pt, double y_pt, double size_pt, const char *what)
-{
-    cairo_set_font_size(cairo, size_pt);
-    cairo_move_to(cairo, x_pt, y_pt);
-    cairo_show_text(cairo, what);
-}
 
 static void find_scale(struct chart *chart, const struct lab_row *rows, size_t count)
 {
@@ -104,7 +94,7 @@ static void draw_grid(cairo_t *cairo, const struct chart *chart, double top_pt, 
                  tick >= 1e6   ? tick / 1e6
                  : tick >= 1e3 ? tick / 1e3
                                : tick);
-        text(cairo, x - 4, top_pt - 3, 8, label);
+        svg_text(cairo, x - 4, top_pt - 3, 8, label);
     }
 }
 
@@ -125,7 +115,7 @@ static void draw_bar(cairo_t *cairo, const struct chart *chart, double value, in
              value >= 1e6   ? value / 1e6
              : value >= 1e3 ? value / 1e3
                             : value);
-    text(cairo, LABEL_WIDTH_PT + length + 4, y_pt + BAR_PT - 1, 8, label);
+    svg_text(cairo, LABEL_WIDTH_PT + length + 4, y_pt + BAR_PT - 1, 8, label);
 }
 
 static void draw_legend(cairo_t *cairo, double y_pt)
@@ -137,7 +127,7 @@ static void draw_legend(cairo_t *cairo, double y_pt)
         cairo_rectangle(cairo, x, y_pt - 8, 9, 9);
         cairo_fill(cairo);
         cairo_set_source_rgb(cairo, 0.2, 0.2, 0.2);
-        text(cairo, x + 13, y_pt, 9, placement_names[placement]);
+        svg_text(cairo, x + 13, y_pt, 9, placement_names[placement]);
     }
 }
 
@@ -148,13 +138,13 @@ static double draw_chart(cairo_t *cairo, struct chart *chart, const struct lab_r
 
     find_scale(chart, rows, count);
     cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
-    text(cairo, 12, top_pt + 22, 13, chart->title);
-    text(cairo, 12, top_pt + 36, 9, chart->unit);
+    svg_text(cairo, 12, top_pt + 22, 13, chart->title);
+    svg_text(cairo, 12, top_pt + 36, 9, chart->unit);
     draw_legend(cairo, top_pt + 22);
     draw_grid(cairo, chart, y - 6, y + (double)count * ROW_PT);
     for (size_t i = 0; i < count; i++, y += ROW_PT) {
         cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
-        text(cairo, 12, y + BAR_PT + 3, 10, rows[i].entry->name);
+        svg_text(cairo, 12, y + BAR_PT + 3, 10, rows[i].entry->name);
         for (int placement = 0; placement < LAB_PLACEMENTS; placement++) {
             double value = chart->value(&rows[i], (enum lab_placement)placement);
             if (value > 0)
@@ -164,37 +154,27 @@ static double draw_chart(cairo_t *cairo, struct chart *chart, const struct lab_r
     return y + GAP_PT;
 }
 
-static cairo_status_t write_out(void *closure, const unsigned char *data, unsigned length)
-{
-    return output_write(closure, data, length) == 0 ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
-}
+struct table {
+    const struct lab_row *rows;
+    size_t count;
+};
 
-static void draw(struct output *output, const struct lab_row *rows, size_t count)
+static void draw(cairo_t *cairo, const void *userdata)
 {
+    const struct table *table = userdata;
     struct chart charts[] = {
         {"Messages of 1 KB a second, one way", "more is better; logarithmic", messages_a_second, 0, 0},
         {"Round trip of 64 bytes, p50", "microseconds, less is better; logarithmic", round_trip_us, 0, 0},
     };
-    double height = 2 * (HEAD_PT + (double)count * ROW_PT + GAP_PT), top = 0;
-    cairo_surface_t *surface = cairo_svg_surface_create_for_stream(write_out, output, CHART_WIDTH_PT, height);
-    cairo_t *cairo = cairo_create(surface);
+    double top = 0;
 
-    cairo_set_source_rgb(cairo, 1, 1, 1);
-    cairo_paint(cairo);
-    cairo_select_font_face(cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     for (size_t i = 0; i < sizeof(charts) / sizeof(charts[0]); i++)
-        top = draw_chart(cairo, &charts[i], rows, count, top);
-    cairo_destroy(cairo);
-    cairo_surface_destroy(surface);
+        top = draw_chart(cairo, &charts[i], table->rows, table->count, top);
 }
 
 int lab_bench_plot(const char *path, const struct lab_row *rows, size_t count)
 {
-    struct output *output;
-    int rc = output_open(path, NULL, -1, &output);
+    const struct table table = {rows, count};
 
-    if (rc < 0)
-        return rc;
-    draw(output, rows, count);
-    return output_commit(output);
+    return svg_write(path, CHART_WIDTH_PT, 2 * (HEAD_PT + (double)count * ROW_PT + GAP_PT), draw, &table);
 }

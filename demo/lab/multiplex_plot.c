@@ -1,11 +1,9 @@
 /* multiplex_plot.c - cost over the number of descriptors, a line for each call: what grows with N rises, what does not
  * stays level. */
-#include <cairo/cairo-svg.h>
-#include <cairo/cairo.h>
 #include <math.h>
 
-#include "broker/output/output.h"
 #include "demo/lab/multiplex.h"
+#include "demo/lab/svg.h"
 
 enum { WIDTH_PT = 760, HEIGHT_PT = 460, LEFT_PT = 70, RIGHT_PT = 90, TOP_PT = 60, BOTTOM_PT = 50 };
 
@@ -47,13 +45,6 @@ static void find_axes(const struct multiplex_row *rows, size_t count, struct axi
         up->most = (up->least = fmin(up->least, 1)) * 10;
 }
 
-static void text(cairo_t *cairo, double x_pt, double y_pt, double size_pt, const char *what)
-{
-    cairo_set_font_size(cairo, size_pt);
-    cairo_move_to(cairo, x_pt, y_pt);
-    cairo_show_text(cairo, what);
-}
-
 static void line(cairo_t *cairo, double x0_pt, double y0_pt, double x1_pt, double y1_pt)
 {
     cairo_move_to(cairo, x0_pt, y0_pt);
@@ -73,7 +64,7 @@ static void draw_grid(cairo_t *cairo, const struct axis *across, const struct ax
         line(cairo, x, up->from_pt, x, up->to_pt);
         cairo_set_source_rgb(cairo, 0.4, 0.4, 0.4);
         snprintf(label, sizeof(label), "%.0f", tick);
-        text(cairo, x - 6, up->from_pt + 14, 9, label);
+        svg_text(cairo, x - 6, up->from_pt + 14, 9, label);
     }
     for (int decade = 0; decade <= axis_decades(up); decade++) {
         double tick = up->least * pow(10, decade);
@@ -82,7 +73,7 @@ static void draw_grid(cairo_t *cairo, const struct axis *across, const struct ax
         line(cairo, across->from_pt, y, across->to_pt, y);
         cairo_set_source_rgb(cairo, 0.4, 0.4, 0.4);
         snprintf(label, sizeof(label), "%g us", tick);
-        text(cairo, 12, y + 3, 9, label);
+        svg_text(cairo, 12, y + 3, 9, label);
     }
 }
 
@@ -108,43 +99,33 @@ static void draw_call(cairo_t *cairo, const struct multiplex_row *rows, size_t c
         cairo_fill(cairo);
     }
     if (x > 0)
-        text(cairo, x + 8, y + 4, 11, multiplex_call_name((enum multiplex_call)call));
+        svg_text(cairo, x + 8, y + 4, 11, multiplex_call_name((enum multiplex_call)call));
 }
 
-static cairo_status_t write_out(void *closure, const unsigned char *data, unsigned length)
-{
-    return output_write(closure, data, length) == 0 ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_WRITE_ERROR;
-}
+struct table {
+    const struct multiplex_row *rows;
+    size_t count;
+};
 
-static void draw(struct output *output, const struct multiplex_row *rows, size_t count)
+static void draw(cairo_t *cairo, const void *userdata)
 {
-    cairo_surface_t *surface = cairo_svg_surface_create_for_stream(write_out, output, WIDTH_PT, HEIGHT_PT);
-    cairo_t *cairo = cairo_create(surface);
+    const struct table *table = userdata;
     struct axis across, up;
 
-    cairo_set_source_rgb(cairo, 1, 1, 1);
-    cairo_paint(cairo);
-    cairo_select_font_face(cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     cairo_set_source_rgb(cairo, 0.1, 0.1, 0.1);
-    text(cairo, 12, 22, 13, "One of N descriptors is ready: time to learn which");
-    text(cairo, 12, 38, 9, "median; both scales logarithmic; select ends at FD_SETSIZE");
-    find_axes(rows, count, &across, &up);
+    svg_text(cairo, 12, 22, 13, "One of N descriptors is ready: time to learn which");
+    svg_text(cairo, 12, 38, 9, "median; both scales logarithmic; select ends at FD_SETSIZE");
+    find_axes(table->rows, table->count, &across, &up);
     draw_grid(cairo, &across, &up);
     cairo_set_source_rgb(cairo, 0.4, 0.4, 0.4);
-    text(cairo, (LEFT_PT + WIDTH_PT - RIGHT_PT) / 2.0 - 40, HEIGHT_PT - 14, 10, "descriptors watched");
+    svg_text(cairo, (LEFT_PT + WIDTH_PT - RIGHT_PT) / 2.0 - 40, HEIGHT_PT - 14, 10, "descriptors watched");
     for (int call = 0; call < MULTIPLEX_CALLS; call++)
-        draw_call(cairo, rows, count, call, &across, &up);
-    cairo_destroy(cairo);
-    cairo_surface_destroy(surface);
+        draw_call(cairo, table->rows, table->count, call, &across, &up);
 }
 
 int multiplex_plot(const char *path, const struct multiplex_row *rows, size_t count)
 {
-    struct output *output;
-    int rc = output_open(path, NULL, -1, &output);
+    const struct table table = {rows, count};
 
-    if (rc < 0)
-        return rc;
-    draw(output, rows, count);
-    return output_commit(output);
+    return svg_write(path, WIDTH_PT, HEIGHT_PT, draw, &table);
 }

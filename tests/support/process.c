@@ -222,6 +222,15 @@ static bool read_stat(pid_t pid, pid_t *ret_parent, char *ret_state)
     return true;
 }
 
+pid_t process_only_child(void)
+{
+    char path[64], text[32] = "";
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)syscall(SYS_gettid));
+    _fd_cleanup_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, text, sizeof text - 1) > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
 bool process_is_alive(pid_t pid)
 {
     pid_t parent;

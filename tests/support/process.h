@@ -44,6 +44,8 @@ int process_wait(pid_t pid, int timeout_ms);
 
 /* Processes below `pid` (children, their children, …) that are alive now; from /proc. */
 size_t process_descendants(pid_t pid, pid_t *ret_pids, size_t capacity);
+/* The first child of the calling thread; 0 = it has none. */
+pid_t process_only_child(void);
 /* Whether pid is alive (zombies are not). */
 bool process_is_alive(pid_t pid);
 /* Polls until fn says true; false after timeout_ms. */

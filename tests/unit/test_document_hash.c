@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,14 +152,6 @@ static void a_cancelled_job_leaves_nothing_behind(void **state)
     assert_int_equal(f->hashing.calls, 0);
 }
 
-static pid_t only_child(void)
-{
-    char path[64], text[32] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)syscall(SYS_gettid));
-    _fd_cleanup_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && read(fd, text, sizeof text - 1) > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
-}
-
 /* Five seconds, of which it does nothing. The document is one hole, too large to be read before the child is stopped.
  */
 static void a_child_that_stands_still_is_killed_at_the_deadline(void **state)
@@ -174,7 +165,7 @@ static void a_child_that_stands_still_is_killed_at_the_deadline(void **state)
     assert_int_equal(document_open(path, &document), DOCUMENT_OK);
     assert_int_equal(document_hash_start(f->loop, document, on_hash, &f->hashing, &job), 0);
     document_unref(document);
-    pid_t pid = only_child();
+    pid_t pid = process_only_child();
     if (pid == 0) { /* a kernel without CONFIG_PROC_CHILDREN */
         document_hash_cancel(job);
         print_message("skipped: this kernel lists no children\n");
@@ -261,7 +252,7 @@ static void the_hashing_child_may_only_read_write_and_exit(void **state)
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     assert_int_equal(errand_start(f->loop, ERRAND_HASH, ends[0], DEADLINE_MS, 10, on_errand, f, &errand), 0);
-    pid_t pid = only_child();
+    pid_t pid = process_only_child();
     bool is_strict = pid > 0 && process_wait_until(is_in_strict_mode, &pid, DEADLINE_MS);
     errand_cancel(errand);
     close(ends[0]);

@@ -29,6 +29,7 @@
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/limits.h"
+#include "tests/support/process.h"
 
 enum { DEADLINE_MS = 30000, MUTATIONS = 24, RECURSION = 3000 };
 
@@ -536,15 +537,6 @@ static void a_cancelled_job_leaves_nothing_behind(void **state)
     assert_int_equal(f->calls, 0);
 }
 
-static pid_t only_child(void)
-{
-    char path[64], text[32] = "";
-
-    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)syscall(SYS_gettid));
-    _fd_cleanup_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && read(fd, text, sizeof text - 1) > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
-}
-
 // The one slow test: the deadline is five seconds.
 static void a_child_that_stands_still_is_killed_at_the_deadline(void **state)
 {
@@ -554,7 +546,7 @@ static void a_child_that_stands_still_is_killed_at_the_deadline(void **state)
 
     record_crash(f, crash_near);
     assert_int_equal(symbolise_start(f->loop, f->record, f->modules, f->module_count, keep_text, f, &job), 0);
-    pid_t pid = only_child();
+    pid_t pid = process_only_child();
     if (pid == 0) { // a kernel without CONFIG_PROC_CHILDREN
         symbolise_cancel(job);
         print_message("skipped: this kernel lists no children\n");
