@@ -294,7 +294,7 @@ $(UNIT) $(INTEGRATION) $(BENCH): $(B)/tests/%: $(B)/tests/%.o $(STATE_HOME) $(LI
 
 # The libraries that the channel is compared with, where they are installed (tests/support/bench_zmq.c, bench_nng.c).
 has_header = $(shell printf '\043include <$(1)>\n' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
-$(B)/tests/bench/bench_channel: private LIBS_COMMON += $(if $(call has_header,zmq.h),-lzmq) $(if $(call has_header,nng/nng.h),-lnng)
+$(B)/tests/bench/bench_channel $(B)/tests/bench/bench_calls: private LIBS_COMMON += $(if $(call has_header,zmq.h),-lzmq) $(if $(call has_header,nng/nng.h),-lnng)
 
 # The demo's own arithmetic.
 $(B)/tests/unit/test_loss: $(B)/demo/loss.o $(B)/demo/lateness.o

@@ -427,7 +427,8 @@ static void note_page(struct renderer *renderer, const Bulkhead__ToRenderer *env
 uint64_t renderer_request(struct renderer *renderer, Bulkhead__ToRenderer *envelope, bool is_endless, int *fds,
                           size_t n_fds)
 {
-    envelope->request_id = requests_open(&renderer->requests, envelope->message_case, is_endless, clock_now_ms());
+    uint64_t now_ms = clock_now_ms();
+    envelope->request_id = requests_open(&renderer->requests, envelope->message_case, is_endless, now_ms);
     if (envelope->request_id == 0 || renderer->state == RENDERER_ENDING) {
         fd_close_many(fds, n_fds);
         return 0;
@@ -435,7 +436,7 @@ uint64_t renderer_request(struct renderer *renderer, Bulkhead__ToRenderer *envel
     if (envelope->message_case == BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE)
         renderer->state = RENDERER_LOADING;
     note_page(renderer, envelope);
-    watchdog_heard(&renderer->watchdog, clock_now_ms());
+    watchdog_heard(&renderer->watchdog, now_ms);
     renderer_tell(renderer, envelope, fds, n_fds);
     return envelope->request_id;
 }

@@ -84,9 +84,32 @@ void bench_child_kill(pid_t pid)
         continue;
 }
 
-/* A child that measures into shared memory; nothing that it hangs on outlives the alarm. */
-static void measure(const struct bench_peer *peer, uint32_t count, enum bench_placement placement, uint64_t *took_ns,
-                    uint32_t *times_ns)
+/* What a child is to measure, and where to: *took_ns in shared memory, as times_ns. */
+struct job {
+    const struct bench_peer *peer;
+    struct bench_load load;
+    uint64_t *took_ns;
+    uint32_t *times_ns;
+    void (*run)(const struct job *job);
+};
+
+static void run_one_way(const struct job *job)
+{
+    *job->took_ns = job->peer->one_way(job->load.count, job->load.placement);
+}
+
+static void run_round_trips(const struct job *job)
+{
+    job->peer->round_trips(job->load.count, job->load.placement, job->times_ns);
+}
+
+static void run_calls(const struct job *job)
+{
+    *job->took_ns = job->peer->calls(&job->load, job->times_ns);
+}
+
+/* Nothing that it hangs on outlives the alarm. */
+static void measure(const struct job *job)
 {
     fflush(stdout);
     pid_t pid = fork();
@@ -95,10 +118,7 @@ static void measure(const struct bench_peer *peer, uint32_t count, enum bench_pl
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         alarm(PEER_LIFE_S);
-        if (took_ns != NULL)
-            *took_ns = peer->one_way(count, placement);
-        else
-            peer->round_trips(count, placement, times_ns);
+        job->run(job);
         _exit(0);
     }
     bench_child_end(pid);
@@ -115,7 +135,8 @@ static void *share(size_t size_bytes)
 double bench_peer_one_way(const struct bench_peer *peer, uint32_t count, enum bench_placement placement)
 {
     uint64_t *took_ns = share(sizeof *took_ns);
-    measure(peer, count, placement, took_ns, NULL);
+    measure(&(struct job){
+        .peer = peer, .load = {.count = count, .placement = placement}, .took_ns = took_ns, .run = run_one_way});
     double rate = count * 1e3 / (double)*took_ns;
     munmap(took_ns, sizeof *took_ns);
     return rate;
@@ -125,9 +146,22 @@ void bench_peer_round_trips(const struct bench_peer *peer, uint32_t count, enum 
                             uint32_t *times_ns)
 {
     uint32_t *shared = share(count * sizeof *shared);
-    measure(peer, count, placement, NULL, shared);
+    measure(&(struct job){
+        .peer = peer, .load = {.count = count, .placement = placement}, .times_ns = shared, .run = run_round_trips});
     memcpy(times_ns, shared, count * sizeof *shared);
     munmap(shared, count * sizeof *shared);
+}
+
+double bench_peer_calls(const struct bench_peer *peer, const struct bench_load *load, uint32_t *times_ns)
+{
+    uint64_t *took_ns = share(sizeof *took_ns);
+    uint32_t *shared = share(load->count * sizeof *shared);
+    measure(&(struct job){.peer = peer, .load = *load, .took_ns = took_ns, .times_ns = shared, .run = run_calls});
+    double rate = load->count * 1e3 / (double)*took_ns;
+    memcpy(times_ns, shared, load->count * sizeof *shared);
+    munmap(shared, load->count * sizeof *shared);
+    munmap(took_ns, sizeof *took_ns);
+    return rate;
 }
 
 struct socket_task {
@@ -201,4 +235,4 @@ static void socket_round_trips(uint32_t count, enum bench_placement placement, u
     close_pair(&task);
 }
 
-const struct bench_peer bench_peer_socket = {"a bare seqpacket socket", socket_one_way, socket_round_trips};
+const struct bench_peer bench_peer_socket = {"a bare seqpacket socket", socket_one_way, socket_round_trips, NULL};

@@ -24,6 +24,7 @@ enum {
     SPIN_NS = 50 * 1000,
     LOOKS = 64, /* between looks at the clock */
     PUBLISH_EVERY = 32,
+    OPEN_MAX = 64, /* calls */
     FLUSH_EVERY = CHANNEL_PACKET_SOFT_BYTES / MESSAGE_BYTES,
 };
 
@@ -31,6 +32,7 @@ struct task {
     struct ring_memory *rings[2]; // [0] towards the child
     int pair[2];
     uint32_t count;
+    unsigned publish_every; // answers
     enum bench_placement placement;
 };
 
@@ -121,8 +123,9 @@ static unsigned char *push(struct side *side, size_t size_bytes)
 
 static void send_by_ring(struct side *side, ProtobufCMessage *envelope, struct counter *counter)
 {
-    size_t size_bytes = protobuf_c_message_get_packed_size(envelope);
-    protobuf_c_message_pack(envelope, push(side, size_bytes));
+    unsigned char packed[CHANNEL_MESSAGE_BYTES];
+    size_t size_bytes = codec_pack(envelope, packed, sizeof packed);
+    memcpy(push(side, size_bytes), packed, size_bytes);
     counter_add(counter, size_bytes, 0);
     if (++side->unpublished == PUBLISH_EVERY)
         publish(side);
@@ -141,6 +144,8 @@ static ProtobufCMessage *receive_by_ring(struct side *side, const struct codec *
     ProtobufCMessage *envelope = NULL;
     while ((result = ring_consumer_pop(&side->in, side->message, sizeof side->message, ret_size_bytes)) == RING_EMPTY) {
         release(side);
+        if (side->unpublished > 0)
+            publish(side);
         if (has_looked_enough(side, &start_ns) && ring_consumer_sleeps(&side->in))
             syscall(SYS_futex, &side->in.memory->consumer_sleeps, FUTEX_WAIT, 1, NULL, NULL, 0);
     }
@@ -264,6 +269,73 @@ static void ring_round_trips(uint32_t count, enum bench_placement placement, uin
     bench_child_end(pid);
 }
 
+/* Answers questions until there are no more. */
+static void serve_ring_load(void *userdata)
+{
+    const struct task *task = userdata;
+    struct side *side = side_open(task, true);
+    Bulkhead__PageInfo info = BULKHEAD__PAGE_INFO__INIT;
+    Bulkhead__ToBroker answer = BULKHEAD__TO_BROKER__INIT;
+    info.x1_pt = 612;
+    info.y1_pt = 792;
+    answer.message_case = BULKHEAD__TO_BROKER__MESSAGE_PAGE_INFO;
+    answer.page_info = &info;
+    for (uint32_t i = 0; i < task->count; i++) {
+        size_t size_bytes;
+        const Bulkhead__ToRenderer *question =
+            (const Bulkhead__ToRenderer *)receive_by_ring(side, &codec_to_renderer, &size_bytes);
+        answer.request_id = question->request_id;
+        answer.sent_ns = clock_now_ns();
+        send_by_ring(side, &answer.base, &side->counters.to_broker[answer.message_case]);
+        if (side->unpublished == task->publish_every)
+            publish(side);
+    }
+    publish(side);
+}
+
+static void ask_by_ring(struct side *side, uint32_t number, uint64_t now_ns)
+{
+    Bulkhead__Measure measure = BULKHEAD__MEASURE__INIT;
+    Bulkhead__ToRenderer question = BULKHEAD__TO_RENDERER__INIT;
+    question.message_case = BULKHEAD__TO_RENDERER__MESSAGE_MEASURE;
+    question.measure = &measure;
+    question.request_id = number + 1;
+    question.sent_ns = now_ns;
+    send_by_ring(side, &question.base, &side->counters.to_renderer[question.message_case]);
+}
+
+static uint64_t ring_calls(const struct bench_load *load, uint32_t *times_ns)
+{
+    struct task task;
+    uint32_t asked = 0;
+    uint64_t asked_ns[OPEN_MAX];
+    task_open(&task, load->count, load->placement);
+    task.publish_every = load->open > 1 ? load->open / 2 : 1;
+    struct side *side = side_open(&task, false);
+    if (load->open > OPEN_MAX)
+        fail("too many calls under way");
+    pid_t pid = bench_child(serve_ring_load, &task, load->placement);
+    uint64_t start_ns = clock_now_ns();
+    for (uint32_t answered = 0; answered < load->count; answered++) {
+        size_t size_bytes;
+        for (; asked < load->count && asked < answered + load->open; asked++) {
+            asked_ns[asked % OPEN_MAX] = clock_now_ns();
+            ask_by_ring(side, asked, asked_ns[asked % OPEN_MAX]);
+            if (side->unpublished == task.publish_every)
+                publish(side);
+        }
+        const Bulkhead__ToBroker *answer =
+            (const Bulkhead__ToBroker *)receive_by_ring(side, &codec_to_broker, &size_bytes);
+        if (answer->request_id != answered + 1)
+            fail("a wrong answer");
+        account(&side->counters, answer, size_bytes);
+        times_ns[answered] = (uint32_t)(clock_now_ns() - asked_ns[answered % OPEN_MAX]);
+    }
+    uint64_t took_ns = clock_now_ns() - start_ns;
+    bench_child_end(pid);
+    return took_ns;
+}
+
 static void flush_all(struct channel *channel)
 {
     struct pollfd poll_fd = {.fd = channel_fd(channel), .events = POLLOUT};
@@ -315,5 +387,6 @@ static uint64_t channel_one_way(uint32_t count, enum bench_placement placement)
     return took_ns;
 }
 
-const struct bench_peer bench_peer_channel = {"the channel alone, by socket", channel_one_way, NULL};
-const struct bench_peer bench_peer_ring = {"the same by a ring of shared memory", ring_one_way, ring_round_trips};
+const struct bench_peer bench_peer_channel = {"the channel alone, by socket", channel_one_way, NULL, NULL};
+const struct bench_peer bench_peer_ring = {"the same by a ring of shared memory", ring_one_way, ring_round_trips,
+                                           ring_calls};
