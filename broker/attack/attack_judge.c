@@ -190,6 +190,11 @@ static bool passes_check(const struct attack_trial *trial, struct attack_result 
         if (!trial->is_geometry_ours)
             return refuse(result, "the frame has another size than was asked for");
         return trial->is_torn || refuse(result, "the reuse was not noticed");
+    case ATTACK_CHECK_AGAIN:
+        return trial->has_ended || trial->is_geometry_ours ||
+               refuse(result, "the frame has another size than was asked for");
+    case ATTACK_CHECK_AREA:
+        return trial->is_area_refused || refuse(result, "a frame of the size it claims was not refused");
     case ATTACK_CHECK_CLAIM:
         return trial->end.has_record || refuse(result, "the record was not kept");
     case ATTACK_CHECK_NO_CLAIM:

@@ -69,6 +69,8 @@ enum attack_check {
     ATTACK_CHECK_NOTHING,
     ATTACK_CHECK_FDS,     /* no descriptor reached the broker */
     ATTACK_CHECK_TORN,    /* the reuse of a buffer is noticed, and the geometry is still the broker's */
+    ATTACK_CHECK_AGAIN,   /* as long as it lives: painted once more, and the geometry is still the broker's */
+    ATTACK_CHECK_AREA,    /* no frame is made as large as the page is said to be */
     ATTACK_CHECK_STRINGS, /* no control byte in title, log and trace */
     ATTACK_CHECK_CLAIM,   /* the record is kept, as the renderer's word */
     ATTACK_CHECK_NO_CLAIM /* the record is thrown away */

@@ -15,7 +15,8 @@ struct attack_trial {
     unsigned frames, ends;
     char seen[512]; /* the renderer's word on how it went: title, or the detail of an error; escaped */
     struct exit_report end;
-    bool is_torn, is_geometry_ours; /* ATTACK_CHECK_TORN */
+    bool is_torn, is_geometry_ours; /* ATTACK_CHECK_TORN, ATTACK_CHECK_AGAIN */
+    bool is_area_refused;           /* ATTACK_CHECK_AREA */
     size_t fds_before, fds_after;   /* ATTACK_CHECK_FDS: write ends of pipes in this process */
 };
 

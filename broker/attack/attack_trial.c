@@ -32,11 +32,22 @@ static size_t count_write_ends(void)
     return count;
 }
 
-static void paint(struct attack_trial *trial)
+static int paint_sized(struct attack_trial *trial, uint32_t width_px, uint32_t height_px)
 {
     int error;
-    const struct tab_view view = {.width_px = ATTACK_EDGE_PX, .height_px = ATTACK_EDGE_PX, .scale_x = 1, .scale_y = 1};
+    const struct tab_view view = {.width_px = width_px, .height_px = height_px, .scale_x = 1, .scale_y = 1};
     tab_paint(trial->tab, &view, &error);
+    return error;
+}
+
+static void paint(struct attack_trial *trial)
+{
+    paint_sized(trial, ATTACK_EDGE_PX, ATTACK_EDGE_PX);
+}
+
+static bool is_painted_again(const struct attack_trial *trial)
+{
+    return trial->row->check == ATTACK_CHECK_TORN || trial->row->check == ATTACK_CHECK_AGAIN;
 }
 
 /* To one that does not read: more than its socket and its queue hold. */
@@ -62,10 +73,12 @@ static void on_info(struct tab *tab, const struct tab_info *info, void *userdata
 
 static void on_bounds(struct tab *tab, uint64_t request_id, const struct tab_bounds *bounds, void *userdata)
 {
+    struct attack_trial *trial = userdata;
     (void)tab;
     (void)request_id;
-    (void)bounds;
-    paint(userdata);
+    if (trial->row->check == ATTACK_CHECK_AREA)
+        trial->is_area_refused = paint_sized(trial, (uint32_t)bounds->x1_pt, (uint32_t)bounds->y1_pt) == -EOVERFLOW;
+    paint(trial);
 }
 
 static void on_frame(struct tab *tab, const struct frame *frame, void *userdata)
@@ -73,7 +86,7 @@ static void on_frame(struct tab *tab, const struct frame *frame, void *userdata)
     struct attack_trial *trial = userdata;
     (void)tab;
     (void)frame;
-    if (++trial->frames == 1 && trial->row->check == ATTACK_CHECK_TORN)
+    if (++trial->frames == 1 && is_painted_again(trial))
         paint(trial);
 }
 
@@ -114,7 +127,7 @@ static int run_until(struct broker *broker, uint64_t deadline_ms)
 static bool is_over(const struct attack_trial *trial)
 {
     return trial->has_ended || trial->has_failed || (trial->row->is_mute && trial->has_info) ||
-           (trial->frames > 0 && trial->row->check != ATTACK_CHECK_TORN);
+           (trial->frames > 0 && !is_painted_again(trial));
 }
 
 /* Whether it lives on, when that is what is expected; else its end. */
@@ -167,7 +180,7 @@ static int watch(struct broker *broker, struct attack_trial *trial)
         r = run_until(broker, deadline);
     if (r == 0 && !trial->has_ended)
         r = await_aftermath(broker, trial);
-    if (r == 0 && trial->row->check == ATTACK_CHECK_TORN)
+    if (r == 0 && is_painted_again(trial))
         look_at_frame(trial);
     return r;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "renderer/attack/attacker.h"
+#include "renderer/crash_context.h"
 #include "renderer/crash_test.h"
 #include "renderer/paint_thread_private.h"
 
@@ -95,14 +96,18 @@ static bool record_absurd(struct attacker *self)
     _exit(86);
 }
 
-/* Another call than the one that is its end, in words that would act on a terminal. */
+/* Another call than the one that is its end, in words that would act on a terminal; with SIGSYS blocked, or the handler
+ * would write the truth over it. */
 static bool record_other_call(struct attacker *self)
 {
     struct crash_record *record = attacker_forge(self, CRASH_SYSCALL, SIGSYS);
+    sigset_t all;
 
     record->syscall_number = 0;
+    record->syscall_arch = CRASH_OWN_ARCH;
     memset(record->note, 033, sizeof record->note);
-    __asm__ volatile("" ::: "memory");
+    sigfillset(&all);
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, 8);
     syscall(9999);
     return false;
 }

@@ -24,8 +24,9 @@ enum { ATTACK_MEASURES_UNASKED = 1, ATTACK_PAINT_POLLS = 50 };
 
 struct engine_document {
     struct attacker self;
-    unsigned measures;
-    bool has_lived; /* ATTACK_WHEN_LIVE was offered */
+    unsigned measures, paints;
+    bool has_lived;                                           /* ATTACK_WHEN_LIVE was offered */
+    char seen_early[sizeof(((struct attacker *)NULL)->seen)]; /* at a measure that the attempt answered itself */
 };
 
 static const struct attack *const attack_tables[] = {
@@ -152,6 +153,7 @@ static int attack_engine_info(struct engine_document *document, struct engine_in
     *ret_info = (struct engine_info){.page_count = ATTACKER_PAGES};
     snprintf(ret_info->format, sizeof(ret_info->format), "attack");
     snprintf(ret_info->title, sizeof(ret_info->title), "%s", document->self.seen);
+    document->self.seen[0] = '\0'; /* told */
     return 0;
 }
 
@@ -161,7 +163,6 @@ static int attack_engine_measure(struct engine_document *document, uint32_t page
     struct attacker *self = &document->self;
     const struct paint_thread *thread = self->thread;
 
-    (void)error;
     if (document->measures++ >= ATTACK_MEASURES_UNASKED) {
         self->measure_id = thread->current_id;
         self->page = page;
@@ -169,6 +170,11 @@ static int attack_engine_measure(struct engine_document *document, uint32_t page
             attack_engine_strike(self, ATTACK_WHEN_LIVE);
         document->has_lived = true;
         attack_engine_strike(self, ATTACK_AT_MEASURE);
+    }
+    if (self->seen[0] != '\0') {
+        snprintf(document->seen_early, sizeof(document->seen_early), "%s", self->seen);
+        error->code = BULKHEAD__ERROR__CODE__UNKNOWN;
+        return -1; /* of a request that has its answer */
     }
     *ret_bounds = (struct engine_bounds){0, 0, 16, 16};
     return 0;
@@ -192,7 +198,7 @@ static int attack_engine_paint(struct engine_document *document, const struct en
 
     self->paint_id = thread->current_id;
     self->page = paint->page;
-    self->seen[0] = '\0';
+    snprintf(self->seen, sizeof(self->seen), "%s", document->paints++ > 0 ? document->seen_early : "");
     attack_engine_strike(self, ATTACK_AT_PAINT);
     attack_engine_linger(self);
     /* What was seen by now has no title to go in. */

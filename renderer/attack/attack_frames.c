@@ -1,5 +1,6 @@
 /* Misbehaviour about pages and frames: answers to measure and paint that an honest renderer cannot give. */
 #include <math.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "renderer/attack/attacker.h"
@@ -165,6 +166,28 @@ static bool damage_too_tall(struct attacker *self)
     return damage_of(self, 0, 1, 1, self->geometry.height_px);
 }
 
+/* 2^16 x (2^16 + 1): in 32 bits no more than the first row. */
+static bool damage_area(struct attacker *self)
+{
+    return damage_of(self, 0, 0, 1 << 16, (1 << 16) + 1);
+}
+
+/* The broker paints a page as large as it is said to be. */
+static bool page_vast(struct attacker *self)
+{
+    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
+    Bulkhead__PageInfo info = BULKHEAD__PAGE_INFO__INIT;
+    info.page = self->page;
+    info.x1_pt = 1 << 16;
+    info.y1_pt = (1 << 16) + 1;
+    envelope.request_id = self->measure_id;
+    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_PAGE_INFO;
+    envelope.page_info = &info;
+    attacker_say(self, &envelope);
+    snprintf(self->seen, sizeof self->seen, "said to be vast");
+    return true;
+}
+
 static bool damage_too_much(struct attacker *self)
 {
     Bulkhead__Rect rect = BULKHEAD__RECT__INIT, *rects[LIMIT_DAMAGE_RECTS + 1];
@@ -241,6 +264,7 @@ const struct attack attack_frames[] = {
     {"page-twice", ATTACK_AT_MEASURE, page_twice},
     {"page-for-navigate", ATTACK_AT_MEASURE, page_for_navigate},
     {"page-huge", ATTACK_AT_MEASURE, page_huge},
+    {"page-vast", ATTACK_AT_MEASURE, page_vast},
     {"page-infinite", ATTACK_AT_MEASURE, page_infinite},
     {"page-nan", ATTACK_AT_MEASURE, page_not_a_number},
     {"info-for-measure", ATTACK_AT_MEASURE, info_for_measure},
@@ -257,6 +281,7 @@ const struct attack attack_frames[] = {
     {"damage-outside", ATTACK_AT_PAINT, damage_outside},
     {"damage-overflowing", ATTACK_AT_PAINT, damage_overflowing},
     {"damage-too-tall", ATTACK_AT_PAINT, damage_too_tall},
+    {"damage-area", ATTACK_AT_PAINT, damage_area},
     {"damage-too-much", ATTACK_AT_PAINT, damage_too_much},
     {"sequence-zero", ATTACK_AT_PAINT, sequence_zero},
     {"sequence-repeated", ATTACK_AT_PAINT, sequence_repeated},

@@ -90,7 +90,6 @@ const struct attack_call attack_calls[] = {
     {"memfd-create", SYS_memfd_create, {P(memfd_name), 0}},
     {"inotify", SYS_inotify_init1, {0}},
     {"fanotify", SYS_fanotify_init, {0, O_RDONLY}},
-    {"ftruncate", SYS_ftruncate, {ZYGOTE_CHANNEL_FD, 0}},
     {"fcntl-setown", SYS_fcntl, {ZYGOTE_CHANNEL_FD, F_SETOWN, BROKER}},
     {"fcntl-setsig", SYS_fcntl, {ZYGOTE_CHANNEL_FD, F_SETSIG, SIGKILL}},
     {"tiocsti", SYS_ioctl, {0, TIOCSTI, P("x")}},
@@ -200,14 +199,29 @@ static bool blocked_sigsys(struct attacker *self)
 
     sigfillset(&all);
     syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, 8);
-    attacker_note(self, syscall(SYS_socket, AF_INET, SOCK_STREAM, 0), errno);
+    long result = syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
+
+    attacker_note(self, result, errno);
     return true;
 }
 
 /* The policy lets a process signal its own threads; each of these is another's. */
 static bool main_thread(struct attacker *self)
 {
-    attacker_note(self, syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0), errno);
+    long result = syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0);
+
+    attacker_note(self, result, errno);
+    return true;
+}
+
+/* A null device, two pipes and the channel. */
+static bool truncate_all(struct attacker *self)
+{
+    long result = -1;
+
+    for (int fd = 0; fd <= ZYGOTE_CHANNEL_FD && result < 0; fd++)
+        result = syscall(SYS_ftruncate, fd, 0L);
+    attacker_note(self, result, errno);
     return true;
 }
 
@@ -244,6 +258,7 @@ const struct attack attack_syscalls[] = {
     {"int-0x80", ATTACK_AT_NAVIGATE, int_0x80},
     {"blocked-sigsys", ATTACK_AT_NAVIGATE, blocked_sigsys},
     {"main-thread-socket", ATTACK_WHILE_PAINTING, main_thread},
+    {"ftruncate", ATTACK_AT_NAVIGATE, truncate_all},
     {"new-thread", ATTACK_AT_NAVIGATE, new_thread},
     {"mmap-beyond-limit", ATTACK_AT_NAVIGATE, mmap_beyond_limit},
     {"mprotect-beyond-limit", ATTACK_AT_NAVIGATE, mprotect_beyond_limit},

@@ -304,15 +304,34 @@ RAW(stride_lie, "\x04\0\0\0\x72\x02\x78\x01") /* frame_ready with a stride of it
 RAW(area_lie, "\x0e\0\0\0\x72\x0c\x48\x80\x80\x80\x80\x08\x50\x80\x80\x80\x80\x08") /* 2^31 x 2^31 */
 #undef RAW
 
-/* As many empty elements as a packet holds. */
+/* A million empty elements, in packets as large as they may be. */
 static bool many_elements(struct attacker *self)
 {
-    enum { ELEMENTS = 60000, HEAD = 9 };
+    enum { ELEMENTS = 60000, HEAD = 9, PACKETS = 17 };
     static uint8_t packet[HEAD + 2 * ELEMENTS] = {0xc5, 0xd4, 0x01, 0x00, 0xa2, 0x01, 0xc0, 0xa9, 0x07};
     for (size_t i = HEAD; i < sizeof packet; i += 2)
         packet[i] = 0x0a;
-    attacker_send(self, packet, sizeof packet);
+    for (int i = 0; i < PACKETS && attacker_send(self, packet, sizeof packet); i++)
+        ;
     return false;
+}
+
+/* A million of them again, in messages that have no more than they may. */
+static bool elements_by_the_piece(struct attacker *self)
+{
+    Bulkhead__ToBroker envelope = BULKHEAD__TO_BROKER__INIT;
+    Bulkhead__Activity activity = BULKHEAD__ACTIVITY__INIT;
+    Bulkhead__Handled handled = BULKHEAD__HANDLED__INIT, *list[LIMIT_HANDLED];
+    for (size_t i = 0; i < LIMIT_HANDLED; i++)
+        list[i] = &handled;
+    handled.start_ns = handled.end_ns = clock_now_ns();
+    activity.n_handled = LIMIT_HANDLED;
+    activity.handled = list;
+    envelope.message_case = BULKHEAD__TO_BROKER__MESSAGE_ACTIVITY;
+    envelope.activity = &activity;
+    for (int i = 0; i < 1000 * 1000 / LIMIT_HANDLED + 1 && attacker_say(self, &envelope); i++)
+        ;
+    return true;
 }
 
 /* Messages within messages, deeper than any of ours. */
@@ -379,6 +398,7 @@ const struct attack attack_talk[] = {
     {"stride-lie", ATTACK_AT_NAVIGATE, stride_lie},
     {"area-lie", ATTACK_AT_NAVIGATE, area_lie},
     {"many-elements", ATTACK_AT_NAVIGATE, many_elements},
+    {"elements-by-the-piece", ATTACK_AT_NAVIGATE, elements_by_the_piece},
     {"deep-nesting", ATTACK_AT_NAVIGATE, deep_nesting},
     {"wild-strings", ATTACK_AT_NAVIGATE, wild_strings},
     {"exits-in-mid-message", ATTACK_AT_NAVIGATE, exits_in_mid_message},

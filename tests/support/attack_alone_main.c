@@ -23,7 +23,6 @@ static const char *const needs_surroundings[] = {
     "read-channel",
     "dup",
     "sendfile",
-    "ftruncate",
     "fcntl-setown",
     "fcntl-setsig",
     "tiocsti",
