@@ -1,11 +1,20 @@
 /* A broker with ten renderers and with a thousand: what one more costs, whether a thousand that sleep slow down the one
  * that does not. And how soon a large frame is in the broker's hands.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "common/clock.h"
 #include "common/fd.h"
 #include "tests/support/bench.h"
 
@@ -21,6 +30,8 @@ enum {
     FULL_HD_HEIGHT_PX = 1080,
     FPS = 30,
     FRAMES_MS = 6000,
+    FRAME_NS = 1000 * 1000 * 1000 / FPS,
+    PIXEL_BYTES = 3,
 };
 
 static struct bench_tab tabs[MANY];
@@ -100,6 +111,72 @@ static void crowd(void)
     broker_destroy(broker);
 }
 
+/* Does as much to memory as a frame does, says when it was done, sleeps until the next one is due. */
+static void send_times(int fd)
+{
+    static unsigned char pixels[FULL_HD_WIDTH_PX * FULL_HD_HEIGHT_PX * PIXEL_BYTES];
+    for (unsigned char value = 0;; value++) {
+        const struct timespec frame = {.tv_nsec = FRAME_NS};
+        nanosleep(&frame, NULL);
+        memset(pixels, value, sizeof pixels);
+        uint64_t sent_ns = clock_now_ns();
+        if (send(fd, &sent_ns, sizeof sent_ns, MSG_NOSIGNAL) < 0)
+            _exit(1);
+    }
+}
+
+/* As whoever waits for more than one must: by epoll. */
+static void note_times(int fd, struct histogram *ret_times)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    uint64_t sent_ns;
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+        _exit(1);
+    while (epoll_wait(epoll_fd, &event, 1, -1) == 1 && recv(fd, &sent_ns, sizeof sent_ns, 0) == sizeof sent_ns)
+        histogram_add(ret_times, clock_now_ns() - sent_ns);
+}
+
+static pid_t fork_bound(void)
+{
+    pid_t pid = fork();
+    if (pid == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return pid;
+}
+
+/* Two processes of their own, one that sends and one that waits: what waking a process costs by itself, measured beside
+ * the frames. They end with this one at the latest. */
+static pid_t start_wake_ups(struct histogram *ret_times)
+{
+    int pair[2];
+    fflush(stdout);
+    pid_t pid = fork_bound();
+    if (pid != 0)
+        return pid;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        _exit(1);
+    if (fork_bound() == 0)
+        send_times(pair[1]);
+    note_times(pair[0], ret_times);
+    _exit(0);
+}
+
+static double percentile_us(const struct histogram *times, double fraction)
+{
+    return (double)histogram_percentile(times, fraction) / 1000;
+}
+
+static void hand_over_rows(const struct histogram *ours, const struct histogram *bare)
+{
+    double ours_us = percentile_us(ours, 0.5), bare_us = percentile_us(bare, 0.5);
+    bench_row("frame ready to the broker's hands, median", ours_us, "us", "(target: under 50)");
+    bench_row("the same, p99", percentile_us(ours, 0.99), "us", NULL);
+    bench_row("a bare message meanwhile, by epoll and recv, median", bare_us, "us", "(the floor)");
+    bench_row("the same, p99", percentile_us(bare, 0.99), "us", NULL);
+    bench_row("  Bulkhead / bare, median", ours_us / bare_us, "x", NULL);
+}
+
 static void hand_over(void)
 {
     static const struct tab_view view = {.width_px = FULL_HD_WIDTH_PX,
@@ -107,34 +184,39 @@ static void hand_over(void)
                                          .scale_x = 1,
                                          .scale_y = 1,
                                          .frames_per_second = FPS};
+    struct histogram *bare = mmap(NULL, sizeof *bare, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct broker *broker = bench_broker(1);
     struct bench_tab tab;
     struct counters counters;
     int error;
+    if (bare == MAP_FAILED)
+        exit(1);
     bench_open(broker, "about:clock", NULL, &tab);
     bench_until(broker, &tab.is_live, 5000, "a tab did not start");
     tab_paint(tab.tab, &view, &error);
+    pid_t pid = start_wake_ups(bare);
     bench_for(broker, FRAMES_MS);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
     counters_init(&counters);
     tab_add_counters(tab.tab, &counters);
     const struct counter *frames = &counters.to_broker[BULKHEAD__TO_BROKER__MESSAGE_FRAME_READY];
     bench_title("Frames of 1920 x 1080 from one renderer (tests/bench/bench_crowd.c)");
     bench_row("frames", (double)frames->messages, "", NULL);
-    if (frames->latency != NULL) {
-        bench_row("frame ready to the broker's hands, median",
-                  (double)histogram_percentile(frames->latency, 0.5) / 1000, "us", "(target: under 50)");
-        bench_row("the same, p99", (double)histogram_percentile(frames->latency, 0.99) / 1000, "us", NULL);
-    }
+    if (frames->latency != NULL && bare->count > 0)
+        hand_over_rows(frames->latency, bare);
     bench_row("bytes through the socket for each frame", (double)frames->bytes / (double)frames->messages, "",
               "(of 6220800 in the picture)");
     counters_fini(&counters);
     bench_close(&tab);
     broker_destroy(broker);
+    munmap(bare, sizeof *bare);
 }
 
 int main(void)
 {
-    crowd();
+    if (getenv("NOCROWD") == NULL)
+        crowd();
     hand_over();
     return 0;
 }
