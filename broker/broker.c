@@ -33,6 +33,7 @@ struct broker {
     struct loop_source *flush_timer;
     struct renderer_pool *pool;
     struct quarantine quarantine;
+    struct shared_buffer shared_buffer;
     struct layer_status layers[LAYERS];
     char engine_version[64];
     bool is_cell_known;
@@ -342,6 +343,7 @@ int broker_create(const struct broker_options *options, const struct broker_list
     counters_init(&broker->past);
     oom_watch_init(&broker->oom, "/proc/vmstat");
     layers_init(broker->layers);
+    shared_buffer_init(&broker->shared_buffer);
     policy_init_defaults(&broker->policy);
     if (options->policy != NULL)
         broker->policy = *options->policy;
@@ -378,6 +380,7 @@ void broker_destroy(struct broker *broker)
         return;
     autopsies_destroy(broker->autopsies);
     renderer_pool_destroy(broker->pool);
+    shared_buffer_fini(&broker->shared_buffer);
     audit_destroy(broker->audit);
     cgroup_destroy(broker->cgroup);
     loop_source_remove(&broker->flush_timer);
@@ -447,6 +450,11 @@ struct oom_watch *broker_oom_watch(struct broker *broker)
 struct quarantine *broker_quarantine(struct broker *broker)
 {
     return &broker->quarantine;
+}
+
+struct shared_buffer *broker_shared_buffer(struct broker *broker)
+{
+    return &broker->shared_buffer;
 }
 
 const struct layer_status *broker_layers(const struct broker *broker, size_t *ret_count)

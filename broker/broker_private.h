@@ -4,12 +4,14 @@
 
 #include "broker/broker.h"
 #include "broker/document/quarantine.h"
+#include "broker/document/shared_buffer.h"
 #include "broker/limits/cgroup.h"
 #include "broker/limits/oom.h"
 #include "broker/renderer_pool.h"
 
 struct renderer_pool *broker_pool(struct broker *broker);
 struct quarantine *broker_quarantine(struct broker *broker);
+struct shared_buffer *broker_shared_buffer(struct broker *broker);
 /* Where renderers get their cgroups; NULL where they get none. */
 struct cgroup *broker_cgroup(struct broker *broker);
 struct oom_watch *broker_oom_watch(struct broker *broker);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broker/broker_private.h"
+#include "broker/document/sealed_memory.h"
 #include "broker/inbound.h"
 #include "broker/renderer_private.h"
 #include "broker/trace/audit.h"
@@ -170,6 +171,8 @@ static void report_end(struct renderer *renderer, struct exit_report *report)
     renderer->state = RENDERER_ENDING;
     const struct renderer_client *client = renderer->client;
     renderer->client = NULL;
+    /* Before the client, which may reload the page at once. */
+    shared_buffer_forget(broker_shared_buffer(renderer->broker), renderer->id);
     if (client != NULL)
         client->ended(renderer, report, renderer->client_data);
     renderer->owner->ended(renderer, report, renderer->owner_data);
@@ -216,16 +219,17 @@ static const struct peer_listener peer_listener = {.message = on_message, .ended
 
 static int make_record(struct renderer *renderer, int *ret_fd)
 {
-    _fd_cleanup_ int fd = memfd_create("bulkhead-crash-record", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    _fd_cleanup_ int fd = -1;
     struct audit *audit = broker_audit(renderer->broker);
-    off_t bytes = CRASH_RECORD_BYTES + (audit != NULL ? AUDIT_RECORD_BYTES : 0);
-    if (fd < 0 || ftruncate(fd, bytes) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-        return -errno;
+    size_t bytes = CRASH_RECORD_BYTES + (audit != NULL ? AUDIT_RECORD_BYTES : 0);
+    int error = sealed_memory_create("bulkhead-crash-record", bytes, &fd);
+    if (error < 0)
+        return error;
     void *record = mmap(NULL, CRASH_RECORD_BYTES, PROT_READ, MAP_SHARED, fd, 0);
     if (record == MAP_FAILED)
         return -errno;
     renderer->record = record;
-    int error = audit != NULL ? audit_watch(audit, fd) : 0;
+    error = audit != NULL ? audit_watch(audit, fd) : 0;
     if (error == 0)
         *ret_fd = fd_steal(&fd);
     return error;

@@ -58,7 +58,7 @@ const struct policy_row policy_rows[] = {
     /* Memory. */
     {CALL(brk), RENDERER | SYMBOLISER, .why = "malloc; counted by RLIMIT_DATA"},
     {CALL(mmap), RENDERER, RUNS, {READ_AND_WRITE, PRIVATE_WITHOUT_FILE}, "malloc; counted by RLIMIT_DATA"},
-    {CALL(mmap), RENDERER, RUNS, {NO_EXEC, SHARED_OF_FILE}, "frame memory"},
+    {CALL(mmap), RENDERER, RUNS, {NO_EXEC, SHARED_OF_FILE}, "frame memory; what two about: pages share"},
     {CALL(mmap), RENDERER, RUNS, {NO_EXEC, PRIVATE_OF_FILE}, "documents"},
     {CALL(mmap), SYMBOLISER, RUNS, {NO_EXEC}, "ELF files; malloc"},
     {CALL(madvise), RENDERER, RUNS, {INT(2, MADV_DONTNEED, "to give pages back")},

@@ -42,6 +42,7 @@ struct paint_job {
             char *url, *password; // owned; password NULL = none was given
             float layout_width_pt, layout_height_pt, layout_em_pt;
             uint64_t size_bytes;
+            Bulkhead__Navigate__SharedBuffer shared_end; // whose fd it is, if it is of the shared buffer
         } navigate;
         struct {
             uint32_t page;

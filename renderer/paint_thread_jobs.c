@@ -38,6 +38,7 @@ static const struct engine *paint_thread_find_engine(const struct engine_source 
 static int paint_thread_open_document(struct paint_thread *thread, struct paint_job *job, struct engine_error *error)
 {
     struct paint_document *open = &thread->open;
+    bool is_shared = job->navigate.shared_end != BULKHEAD__NAVIGATE__SHARED_BUFFER__NONE;
     struct engine_source source;
 
     open->fd = fd_steal(&job->fd);
@@ -46,7 +47,9 @@ static int paint_thread_open_document(struct paint_thread *thread, struct paint_
     job->navigate.url = job->navigate.password = NULL;
     source = (struct engine_source){
         .url = open->url,
-        .document_fd = open->fd,
+        .document_fd = is_shared ? -1 : open->fd,
+        .shared_end = job->navigate.shared_end,
+        .shared_fd = is_shared ? open->fd : -1,
         .size_bytes = job->navigate.size_bytes,
         .password = open->password,
         .layout_width_pt = job->navigate.layout_width_pt,

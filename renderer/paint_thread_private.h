@@ -18,7 +18,7 @@ struct paint_document {
     const struct engine *engine; // NULL = none is open
     struct engine_document *document;
     struct engine_info info;
-    int fd;
+    int fd; // the file, or the page's end of the shared buffer
     char *url, *password;
 };
 

@@ -63,11 +63,31 @@ static int session_on_welcome(struct session *session, struct channel_message *m
     return -EPROTO;
 }
 
+/* An end of the shared buffer is a descriptor, and of a page: whoever has a file has no end. */
+static bool session_is_end_sound(const Bulkhead__Navigate *navigate, size_t n_fds)
+{
+    switch (navigate->shared_buffer) {
+    case BULKHEAD__NAVIGATE__SHARED_BUFFER__WRITER:
+    case BULKHEAD__NAVIGATE__SHARED_BUFFER__READER:
+        return navigate->url.len > 0 && n_fds == 1;
+    case BULKHEAD__NAVIGATE__SHARED_BUFFER__TAKEN:
+        return navigate->url.len > 0 && n_fds == 0;
+    default:
+        return true;
+    }
+}
+
 static int session_on_navigate(struct session *session, struct channel_message *message)
 {
     const Bulkhead__Navigate *navigate = message->to_renderer->navigate;
-    struct paint_job *job = session_make_job(message);
+    struct paint_job *job;
 
+    if (!session_is_end_sound(navigate, message->n_fds)) {
+        log_write(LOG_ERROR, "renderer=%u msg=navigate shared_buffer=%d fds=%zu unexpected=1", session->renderer_id,
+                  (int)navigate->shared_buffer, message->n_fds);
+        return -EPROTO;
+    }
+    job = session_make_job(message);
     job->fd = channel_message_take_fd(message, 0);
     job->navigate.url = session_copy_text(&navigate->url);
     job->navigate.password = navigate->password.len ? session_copy_text(&navigate->password) : NULL;
@@ -75,6 +95,7 @@ static int session_on_navigate(struct session *session, struct channel_message *
     job->navigate.layout_height_pt = navigate->layout_height_pt;
     job->navigate.layout_em_pt = navigate->layout_em_pt;
     job->navigate.size_bytes = navigate->size_bytes;
+    job->navigate.shared_end = navigate->shared_buffer;
     return session_post(session, job);
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "to_broker.pb-c.h"
+#include "to_renderer.pb-c.h"
 
 enum attack_family {
     ATTACK_FAMILY_FILES,
@@ -86,6 +87,7 @@ struct attack_row {
     struct attack_expectation otherwise; /* as good, on another kernel; ATTACK_NO_OUTCOME = none */
     struct attack_argument arguments[ATTACK_ARGUMENTS];
     enum attack_check check;
+    Bulkhead__Navigate__SharedBuffer shared_end; /* of the memory that two pages share: what it is given */
     bool is_mute;              /* says nothing after it described the document: it is asked for nothing more */
     const char *not_sanitized; /* why a sanitizer build cannot hold it; NULL = it can */
 };

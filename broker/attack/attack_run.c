@@ -21,6 +21,9 @@ enum {
     HOLD_S = 30,
 };
 
+/* The second reads what an attempt that has the writing end of the shared buffer puts there. */
+static const char *const neighbour_pages[NEIGHBOURS] = {"about:plasma", "about:scope"};
+
 struct neighbour {
     struct tab *tab;
     uint64_t frames_before;
@@ -64,7 +67,7 @@ static const struct broker_listener broker_events = {.cell_failed = on_cell_fail
 static void on_neighbour_info(struct tab *tab, const struct tab_info *info, void *userdata)
 {
     const struct tab_view view = {
-        .width_px = 48, .height_px = 32, .scale_x = 1, .scale_y = 1, .frames_per_second = NEIGHBOUR_FPS};
+        .width_px = 320, .height_px = 200, .scale_x = 1, .scale_y = 1, .frames_per_second = NEIGHBOUR_FPS};
     int error;
     (void)info;
     (void)userdata;
@@ -113,13 +116,14 @@ static int await_neighbours(struct attack_run *run, uint64_t frames, uint64_t ti
 static int open_neighbours(struct attack_run *run)
 {
     const struct tab_options options = {.auto_reload = false};
-    struct document *document;
     int r = 0;
-    if (document_open("about:plasma", &document) != DOCUMENT_OK)
-        return -ENOMEM;
-    for (size_t i = 0; i < NEIGHBOURS && r == 0; i++)
+    for (size_t i = 0; i < NEIGHBOURS && r == 0; i++) {
+        struct document *document;
+        if (document_open(neighbour_pages[i], &document) != DOCUMENT_OK)
+            return -ENOMEM;
         r = tab_open(run->broker, document, &options, &neighbour_events, run, &run->neighbours[i].tab);
-    document_unref(document);
+        document_unref(document);
+    }
     return r;
 }
 
@@ -288,7 +292,7 @@ int attack_run_hold(const struct attack_run_options *options)
     int r = attack_run_create(options, &run, why, sizeof why);
     if (r < 0)
         return r;
-    struct document *document = document_open_attack("broker-killed");
+    struct document *document = document_open_attack("broker-killed", BULKHEAD__NAVIGATE__SHARED_BUFFER__NONE);
     r = document == NULL ? -ENOMEM : tab_open(run->broker, document, &tab_options, &nobody, NULL, &tab);
     /* Whoever started this may be gone as well. */
     alarm(HOLD_S);

@@ -188,7 +188,7 @@ static int watch(struct broker *broker, struct attack_trial *trial)
 int attack_trial_run(struct broker *broker, struct attack_trial *trial)
 {
     const struct tab_options options = {0};
-    struct document *document = document_open_attack(trial->row->name);
+    struct document *document = document_open_attack(trial->row->name, trial->row->shared_end);
     if (document == NULL)
         return -ENOMEM;
     if (trial->row->check == ATTACK_CHECK_FDS)

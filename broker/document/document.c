@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "broker/document/shared_buffer.h"
 #include "common/fd.h"
 #include "common/limits.h"
 #include "common/text.h"
@@ -29,6 +30,7 @@ struct document {
     char name[256];
     char identity[96];
     bool is_about;
+    Bulkhead__Navigate__SharedBuffer shared_end;
     int fd;           // -1 for about:
     int directory_fd; // -1 when it may open nothing
     uint64_t size_bytes;
@@ -182,6 +184,7 @@ static enum document_problem open_about(struct document *document, const char *l
     if (strlen(location) > LIMIT_URL_BYTES)
         return DOCUMENT_NO_SUCH_PAGE;
     document->is_about = true;
+    document->shared_end = shared_buffer_end_of(location);
     snprintf(document->identity, sizeof document->identity, "%.*s", (int)sizeof document->identity - 1, location);
     return DOCUMENT_OK;
 }
@@ -223,7 +226,7 @@ enum document_problem document_open(const char *location, struct document **ret_
     return DOCUMENT_OK;
 }
 
-struct document *document_open_attack(const char *name)
+struct document *document_open_attack(const char *name, Bulkhead__Navigate__SharedBuffer shared_end)
 {
     struct document *document = calloc(1, sizeof *document);
     if (document == NULL)
@@ -235,6 +238,7 @@ struct document *document_open_attack(const char *name)
         return NULL;
     }
     open_about(document, document->location);
+    document->shared_end = shared_end;
     set_name(document, document->location);
     return document;
 }
@@ -270,6 +274,11 @@ const char *document_name(const struct document *document)
 const char *document_url(const struct document *document)
 {
     return document->is_about ? document->location : "";
+}
+
+Bulkhead__Navigate__SharedBuffer document_shared_end(const struct document *document)
+{
+    return document->shared_end;
 }
 
 uint64_t document_size_bytes(const struct document *document)

@@ -38,8 +38,9 @@ struct document_grant {
  * the caller; else the problem, and errno. Does not block on FIFOs. Standard input is waited for, until a blocked
  * SIGINT or SIGTERM is pending: then errno is EINTR. */
 enum document_problem document_open(const char *location, struct document **ret_document);
-/* "attack:NAME", which no command line leads to and only bulkhead-attacker understands. NULL without memory. */
-struct document *document_open_attack(const char *name);
+/* "attack:NAME", which no command line leads to and only bulkhead-attacker understands, with this end of the shared
+ * buffer. NULL without memory. */
+struct document *document_open_attack(const char *name, Bulkhead__Navigate__SharedBuffer shared_end);
 struct document *document_ref(struct document *document);
 void document_unref(struct document *document); /* takes NULL */
 
@@ -48,6 +49,8 @@ const char *document_problem_text(enum document_problem problem); /* "is a direc
 const char *document_location(const struct document *document); /* as given */
 const char *document_name(const struct document *document);     /* last component or about: url, escaped for display */
 const char *document_url(const struct document *document);      /* "about:…", or "" for a file */
+/* The end of the shared buffer it is to have (shared_buffer.h): NONE for every file. */
+Bulkhead__Navigate__SharedBuffer document_shared_end(const struct document *document);
 uint64_t document_size_bytes(const struct document *document);
 /* A new read-only fd on the file with an offset of its own (owned), -1 for about: pages, -errno on failure. */
 int document_dup_fd(const struct document *document);

@@ -1,13 +1,12 @@
 #include "broker/document/frame_store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
+#include "broker/document/sealed_memory.h"
 #include "common/fd.h"
 
 /* One memfd, mapped read-only here. Counted: a frame may outlive the resize that replaced its memory. */
@@ -47,23 +46,11 @@ static void memory_unref(struct frame_store *store, struct frame_memory *memory)
     free(memory);
 }
 
-static int sealed_memfd(size_t size_bytes, int *ret_fd)
-{
-    _fd_cleanup_ int fd = memfd_create("bulkhead-frames", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0 || ftruncate(fd, (off_t)size_bytes) < 0)
-        return -errno;
-    /* Unsealed, a peer's truncate would turn our next read into SIGBUS (measured). */
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-        return -errno;
-    *ret_fd = fd_steal(&fd);
-    return 0;
-}
-
 static int memory_create(const struct frame_geometry *geometry, struct frame_memory **ret_memory, int *ret_fd)
 {
     _fd_cleanup_ int fd = -1;
     size_t size = frame_memory_bytes(geometry);
-    int error = sealed_memfd(size, &fd);
+    int error = sealed_memory_create("bulkhead-frames", size, &fd);
     if (error < 0)
         return error;
     struct frame_memory *memory = calloc(1, sizeof *memory);

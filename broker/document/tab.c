@@ -365,14 +365,28 @@ static void fail_navigation(struct tab *tab, int error)
         tab->listener->failed(tab, 0, BULKHEAD__ERROR__CODE__UNKNOWN, detail, tab->userdata);
 }
 
+/* What goes with the order: the file, a page's end of the shared buffer, or nothing. 0 or -errno. */
+static int make_fd(struct tab *tab, Bulkhead__Navigate__SharedBuffer *ret_end, int *ret_fd)
+{
+    if (document_url(tab->document)[0] != '\0')
+        return shared_buffer_hand_out(broker_shared_buffer(tab->broker), document_shared_end(tab->document),
+                                      renderer_id(tab->renderer), ret_end, ret_fd);
+    int fd = document_dup_fd(tab->document);
+    if (fd < 0)
+        return fd;
+    *ret_end = BULKHEAD__NAVIGATE__SHARED_BUFFER__NONE;
+    *ret_fd = fd;
+    return 0;
+}
+
 static void navigate(struct tab *tab)
 {
     Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
     Bulkhead__Navigate order = BULKHEAD__NAVIGATE__INIT;
     const char *url = document_url(tab->document);
-    int fd = url[0] != '\0' ? -1 : document_dup_fd(tab->document);
-    if (url[0] == '\0' && fd < 0) {
-        fail_navigation(tab, fd);
+    int fd = -1, error = make_fd(tab, &order.shared_buffer, &fd);
+    if (error < 0) {
+        fail_navigation(tab, error);
         return;
     }
     order.url = codec_bytes(url, strlen(url));

@@ -40,10 +40,14 @@ struct engine_host {
     void (*out_of_memory)(void *session, uint64_t requested_bytes) __attribute__((noreturn));
 };
 
-/* What to open. The engine borrows fd and host for the document's lifetime. */
+/* What to open. The engine borrows fds and host for the document's lifetime. */
 struct engine_source {
     const char *url; /* "about:clock" or "" */
     int document_fd; /* read-only regular file, or -1 */
+    /* What it was given of the memory that two pages share (common/sweep_layout.h), and the descriptor of a WRITER and
+     * of a READER. */
+    Bulkhead__Navigate__SharedBuffer shared_end;
+    int shared_fd;
     uint64_t size_bytes;
     const char *password;                                  /* NULL if none was given */
     float layout_width_pt, layout_height_pt, layout_em_pt; /* 0 = the engine's default */

@@ -18,12 +18,13 @@ struct engine_document {
     const struct scene *scene;
     int width_px, height_px, scroll_x_px, scroll_y_px; // of the frame before; width 0 = there is none
     bool changed;                                      // an input came since then
+    struct scene_signal signal;
     max_align_t state[];
 };
 
 const struct scene *const scene_list[] = {
-    &scene_about,  &scene_blank, &scene_bounce,   &scene_clock, &scene_life,
-    &scene_plasma, &scene_stars, &scene_testcard, &scene_text,  NULL,
+    &scene_about, &scene_blank, &scene_bounce,   &scene_clock, &scene_life, &scene_plasma,
+    &scene_scope, &scene_stars, &scene_testcard, &scene_text,  &scene_wave, NULL,
 };
 
 /* Written once, in the zygote, before any renderer exists. */
@@ -122,6 +123,12 @@ static int engine_scene_open(const struct engine_source *source, struct engine_d
         return engine_scene_fail(error, BULKHEAD__ERROR__CODE__OUT_OF_MEMORY, "%zu bytes for a scene",
                                  sizeof(*document) + scene->state_bytes);
     document->scene = scene;
+    int result = scene_signal_map(&document->signal, source->shared_end, source->shared_fd);
+    if (result < 0) {
+        free(document);
+        return engine_scene_fail(error, BULKHEAD__ERROR__CODE__UNKNOWN, "the shared buffer cannot be mapped: %s",
+                                 strerror(-result));
+    }
     if (scene->init)
         scene->init(document->state, query ? query + 1 : "");
     *ret_document = document;
@@ -130,6 +137,7 @@ static int engine_scene_open(const struct engine_source *source, struct engine_d
 
 static void engine_scene_close(struct engine_document *document)
 {
+    scene_signal_unmap(&document->signal);
     free(document);
 }
 
@@ -175,6 +183,7 @@ static int engine_scene_paint(struct engine_document *document, const struct eng
         .sequence = paint->sequence,
         .scroll_x_px = paint->scroll_x_px,
         .scroll_y_px = paint->scroll_y_px,
+        .signal = &document->signal,
     };
     struct engine_damage damage = {0};
     document->scene->paint(document->state, &frame, &damage);

@@ -2,8 +2,8 @@
  *
  * A scene fills whatever canvas it is given; scale and rotation do not apply to it. It paints every pixel each time
  * (there are three buffers, with old frames in them) and says what differs from the frame it painted before. It knows
- * nothing of processes, channels or MuPDF. The picture follows from the state, time_ns and the canvas alone, the one
- * exception being the clock's hour.
+ * nothing of processes, channels or MuPDF. The picture follows from the state, time_ns and the canvas alone, exceptions
+ * being the clock's hour and what another page wrote into memory that this one shares with it.
  */
 #ifndef BULKHEAD_SCENE_H
 #define BULKHEAD_SCENE_H
@@ -14,12 +14,14 @@
 
 #include "renderer/engine/engine.h"
 #include "renderer/engine/scene_canvas.h"
+#include "renderer/engine/scene_signal.h"
 
 struct scene_frame {
     struct scene_canvas canvas;
     uint64_t time_ns; /* since the scene began; may start again from 0 */
     uint32_t sequence;
     int scroll_x_px, scroll_y_px;
+    struct scene_signal *signal; /* this page's end of the shared buffer, if it has one */
 };
 
 struct scene_event {
@@ -44,8 +46,8 @@ struct scene {
     bool (*input)(void *state, const struct scene_event *event);
 };
 
-extern const struct scene scene_about, scene_blank, scene_bounce, scene_clock, scene_life, scene_plasma, scene_stars,
-    scene_testcard, scene_text;
+extern const struct scene scene_about, scene_blank, scene_bounce, scene_clock, scene_life, scene_plasma, scene_scope,
+    scene_stars, scene_testcard, scene_text, scene_wave;
 
 /* Every scene, ends with NULL. */
 extern const struct scene *const scene_list[];

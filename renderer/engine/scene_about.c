@@ -16,7 +16,7 @@ static void scene_about_paint(void *state, const struct scene_frame *frame, stru
 {
     (void)state;
     const struct scene_canvas *canvas = &frame->canvas;
-    int scale = scene_canvas_text_scale(canvas->width_px, canvas->height_px, 68, 16), line = 24 * scale;
+    int scale = scene_canvas_text_scale(canvas->width_px, canvas->height_px, 68, 20), line = 24 * scale;
     int x = 20 * scale - frame->scroll_x_px, y = 16 * scale - frame->scroll_y_px;
 
     scene_canvas_gradient(canvas, 0x171c2b, 0x0c0f18);

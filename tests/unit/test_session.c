@@ -165,6 +165,52 @@ static void opens_the_file_that_came_with_the_order(void **state)
                  "by hand");
 }
 
+/* The same order with an end of the shared buffer; fd -1 = without a descriptor. */
+static uint64_t navigate_with_end(const char *url, Bulkhead__Navigate__SharedBuffer end, int fd)
+{
+    Bulkhead__Navigate navigate = BULKHEAD__NAVIGATE__INIT;
+    Bulkhead__ToRenderer envelope = BULKHEAD__TO_RENDERER__INIT;
+
+    navigate.url = codec_bytes(url, strlen(url));
+    navigate.shared_buffer = end;
+    envelope.message_case = BULKHEAD__TO_RENDERER__MESSAGE_NAVIGATE;
+    envelope.navigate = &navigate;
+    return session_peer_request(&peer, &envelope, fd);
+}
+
+static void what_comes_as_an_end_of_the_shared_buffer_is_no_document(void **state)
+{
+    int fd = memfd_create("shared", MFD_CLOEXEC);
+    uint64_t request;
+
+    (void)state;
+    assert_int_equal(write(fd, "by hand", 7), 7);
+    request = navigate_with_end("fake:", BULKHEAD__NAVIGATE__SHARED_BUFFER__READER, fd);
+    assert_bytes(session_peer_expect(&peer, BULKHEAD__TO_BROKER__MESSAGE_DOCUMENT_INFO, request)->document_info->title,
+                 "fake");
+}
+
+static void leaves_when_a_document_comes_with_an_end_of_the_shared_buffer(void **state)
+{
+    (void)state;
+    navigate_with_end("", BULKHEAD__NAVIGATE__SHARED_BUFFER__WRITER, memfd_create("shared", MFD_CLOEXEC));
+    assert_exit_status(1);
+}
+
+static void leaves_when_an_end_of_the_shared_buffer_comes_without_a_descriptor(void **state)
+{
+    (void)state;
+    navigate_with_end("fake:", BULKHEAD__NAVIGATE__SHARED_BUFFER__READER, -1);
+    assert_exit_status(1);
+}
+
+static void leaves_when_no_end_of_the_shared_buffer_comes_with_a_descriptor(void **state)
+{
+    (void)state;
+    navigate_with_end("fake:", BULKHEAD__NAVIGATE__SHARED_BUFFER__TAKEN, memfd_create("shared", MFD_CLOEXEC));
+    assert_exit_status(1);
+}
+
 static void cuts_a_title_where_it_stops_being_utf8(void **state)
 {
     uint64_t request = session_peer_navigate(&peer, "fake:badtitle", -1, 0);
@@ -370,6 +416,10 @@ int main(void)
         CASE(leaves_on_an_order_that_is_not_for_renderers),
         CASE(tells_what_a_document_is),
         CASE(opens_the_file_that_came_with_the_order),
+        CASE(what_comes_as_an_end_of_the_shared_buffer_is_no_document),
+        CASE(leaves_when_a_document_comes_with_an_end_of_the_shared_buffer),
+        CASE(leaves_when_an_end_of_the_shared_buffer_comes_without_a_descriptor),
+        CASE(leaves_when_no_end_of_the_shared_buffer_comes_with_a_descriptor),
         CASE(cuts_a_title_where_it_stops_being_utf8),
         CASE(passes_on_why_a_document_cannot_be_opened),
         CASE(says_so_when_no_engine_takes_a_document),
