@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "broker/attack/attack_list_private.h"
+#include "common/sweep_layout.h"
 
 /* As the registers have it: an int in 32 bits, and the number every renderer's channel has. */
 #define ARG_HERE ((uint32_t)AT_FDCWD)
@@ -193,5 +194,14 @@ const struct attack_row attack_list_calls[] = {
         .not_sanitized = "address space is the run-time's own affair, and memory is not limited"),
     ROW("mprotect-beyond-limit", MEMORY, KILLED, "mmap", "seccomp", "reserve 8 GB out of reach, then reach for it",
         .arguments = {{2, 1ull << 33}, {3, PROT_NONE}}, .not_sanitized = "the run-time reserves address space"),
+    ROW("reader-maps-writable", MEMORY, REFUSED, "EACCES", "read-only fd", "map another page's memory to write to it",
+        SHARED(READER)),
+    ROW("reader-mprotects", MEMORY, KILLED, "mprotect", "seccomp", "make another page's memory writable afterwards",
+        SHARED(READER), .arguments = {{2, SWEEP_RING_BYTES}, {3, PROT_READ | PROT_WRITE}},
+        .not_sanitized = "the run-time changes protections"),
+    ROW("writer-shrinks", MEMORY, KILLED, "ftruncate", "seccomp", "cut memory short that another page reads",
+        SHARED(WRITER), .arguments = {{2, 0}}),
+    ROW("writer-seals", MEMORY, KILLED, "fcntl", "seccomp", "seal that memory against every writer to come",
+        SHARED(WRITER), .arguments = {{2, F_ADD_SEALS}, {3, F_SEAL_FUTURE_WRITE}}),
     {0},
 };

@@ -11,6 +11,9 @@
         .expected = {ATTACK_##row_outcome, (row_detail), (row_layer)}, .tries = __VA_ARGS__                            \
     }
 
+/* The end that it has of the memory that two pages share. */
+#define SHARED(which) .shared_end = BULKHEAD__NAVIGATE__SHARED_BUFFER__##which
+
 extern const struct attack_row attack_list_calls[], attack_list_words[];
 
 /* attack_list_unlike.c: the first of an attempt that fits decides. */

@@ -142,6 +142,11 @@ const struct attack_unlike attack_list_unlikes[] = {
     UNLIKE("mprotect-beyond-limit", SECCOMP, REFUSED, "ENOMEM", "rlimit"),
     UNLIKE("record-other-call", SECCOMP, HUNG, "no answer", "watchdog"), /* the call it lies about returns */
 
+    /* Memory that two pages share: a descriptor can do what it was opened for, and the seals are there from birth. */
+    UNLIKE("reader-mprotects", SECCOMP, REFUSED, "EACCES", "read-only fd"),
+    UNLIKE("writer-shrinks", SECCOMP, REFUSED, "EPERM", "seals"),
+    UNLIKE("writer-seals", SECCOMP, REFUSED, "EPERM", "seals"),
+
     UNLIKE("mmap-beyond-limit", RESOURCE_LIMITS, SUCCEEDED, "", "nothing"),
     UNLIKE("push-1-fd", CHANNEL_REFUSES_FDS, BAD_MESSAGE, "unexpected fds", "codec scan"),
     UNLIKE("push-253-fds", CHANNEL_REFUSES_FDS, BAD_MESSAGE, "unexpected fds", "codec scan"),

@@ -114,6 +114,8 @@ const struct attack_row attack_list_words[] = {
         "the same without a word in the header: a torn picture at worst", .check = ATTACK_CHECK_AGAIN),
     ROW("header-after-publishing", FRAMES, HARMLESS, "overwritten", "frame header",
         "nonsense all over the header, were a size or a stride read there", .check = ATTACK_CHECK_TORN),
+    ROW("writer-scribbles", FRAMES, HARMLESS, "scribbled", "slot tickets",
+        "fill memory that another page reads with nonsense and forgeries", SHARED(WRITER)),
     ROW("dies-painting", FRAMES, EXITED, "status 0", "wait status", "publish a frame and exit"),
 
     ROW("null-write", DEATH, CRASHED, "SIGSEGV", "kernel signal", "write through a null pointer"),

@@ -30,7 +30,7 @@ struct engine_document {
 };
 
 static const struct attack *const attack_tables[] = {
-    attack_talk, attack_frames, attack_life, attack_syscalls, attack_deaths, attack_fds,
+    attack_talk, attack_frames, attack_life, attack_syscalls, attack_deaths, attack_fds, attack_shared,
 };
 
 static const char *attack_engine_version(void)
@@ -133,6 +133,7 @@ static int attack_engine_open(const struct engine_source *source, struct engine_
     self->fd = ZYGOTE_CHANNEL_FD;
     self->record = crash_handler_record();
     self->thread = thread;
+    self->shared_fd = source->shared_fd;
     self->navigate_id = thread->current_id;
     snprintf(self->attack, sizeof(self->attack), "%s", name);
     attack_engine_call(self);

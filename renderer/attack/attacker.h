@@ -28,6 +28,7 @@ struct attacker {
     char attack[64];
     char seen[128]; // what the attempt saw, for the title: "EACCES"; "" = nothing to tell
     void *thread;   // struct paint_thread, in a cell
+    int shared_fd;  // in a cell: its end of the memory that two pages share, or -1
     /* frames */
     struct frame_geometry geometry;
     uint8_t *memory;
@@ -58,9 +59,9 @@ struct attack_call {
     unsigned sibling[2]; /* positions, from 1, of arguments that are to name another renderer; 0 = no more */
 };
 
-/* Each ends with a NULL name. The last three make sense in a cell only. */
+/* Each ends with a NULL name. The last two lines make sense in a cell only. */
 extern const struct attack attack_talk[], attack_frames[], attack_life[];
-extern const struct attack attack_syscalls[], attack_deaths[], attack_fds[];
+extern const struct attack attack_syscalls[], attack_deaths[], attack_fds[], attack_shared[];
 extern const struct attack_call attack_calls[];
 
 /* Notes how a call ended: "EACCES", or "succeeded (3)". */

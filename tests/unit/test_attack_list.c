@@ -12,7 +12,7 @@
 enum { ATTEMPTS_PROMISED = 60 };
 
 static const struct attack *const tables[] = {
-    attack_talk, attack_frames, attack_life, attack_syscalls, attack_deaths, attack_fds,
+    attack_talk, attack_frames, attack_life, attack_syscalls, attack_deaths, attack_fds, attack_shared,
 };
 
 /* How often the attacker has this name. */
