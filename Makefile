@@ -164,11 +164,13 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # --- for developers -------------------------------------------------------------------------------------------------
-.PHONY: check-layers check-format format check-static check-policy fuzzers fuzz-smoke
+.PHONY: check-layers check-format format check-static check-policy check-attack fuzzers fuzz-smoke
 check-policy: all tests $(B)/tests/check-policy ## whether renderers may make the calls they need and no other (CORPUS=DIR)
 	@tests/support/check-policy $(B) $(or $(CORPUS),../shared/corpus)
 $(B)/tests/check-policy: $(B)/tests/support/check_policy_main.o $(LIB_SUPPORT) $(LIB_COMMON) $(LIB_PROTO)
 	$(call link,$^ $(LIBS_COMMON))
+check-attack: all ## attacks without each layer in turn: half an hour (LAYERS="seccomp none")
+	@tests/support/attack-matrix $(B) $(LAYERS)
 # reaches UP,FILES,WHOSE: whether none of the files includes anything that begins with one of these names.
 reaches = @! grep -nE '\#include "($(subst $() ,|,$(1)))' $(2) || { echo '$(3)'; exit 1; }
 # What the broker's processes are, and what is made of them.

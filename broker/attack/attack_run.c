@@ -41,13 +41,14 @@ struct attack_run {
     char why[256];
 };
 
-/* A watchdog quick enough to be waited for. */
+/* A watchdog quick enough to be waited for, and slow enough for the kernel to take memory away from whoever filled it.
+ */
 static void make_policy(struct policy *policy)
 {
     policy_init_defaults(policy);
     policy->ping_interval_ms = 150;
-    policy->unresponsive_after_ms = 500;
-    policy->hung_after_ms = 400;
+    policy->unresponsive_after_ms = 1000;
+    policy->hung_after_ms = 500;
     policy->request_timeout_ms = 8000;
     policy->messages_per_second = 2000;
     policy->memory_limit_bytes = 192ull << 20;

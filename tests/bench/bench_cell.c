@@ -5,43 +5,85 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker/layers.h"
 #include "common/policy_table.h"
 #include "tests/support/bench.h"
 
-enum { CELLS = 9, RENDERERS = 40, PAINTS = 200 };
+enum { CELLS = 31, RENDERERS = 101, PAINTS = 200 };
 
 #define BIT(layer) LAYER_BIT(BULKHEAD__LAYER_FACT__LAYER__##layer)
 #define NAMESPACES                                                                                                     \
     (BIT(USER_NAMESPACE) | BIT(MOUNT_NAMESPACE) | BIT(PID_NAMESPACE) | BIT(NET_NAMESPACE) | BIT(IPC_NAMESPACE) |       \
      BIT(UTS_NAMESPACE) | BIT(CGROUP_NAMESPACE) | BIT(EMPTY_ROOT))
+#define LANDLOCK (BIT(LANDLOCK_FILES) | BIT(LANDLOCK_NETWORK) | BIT(LANDLOCK_SCOPES))
+/* What goes up in each renderer again; the rest a fork inherits from its zygote. Layers of the broker's own are both.
+ */
+#define OF_EACH_RENDERER                                                                                               \
+    (BIT(RESOURCE_LIMITS) | BIT(CLOSED_FDS) | BIT(NOT_DUMPABLE) | BIT(SECCOMP) | BIT(PID_NAMESPACE) |                  \
+     BIT(CHANNEL_REFUSES_FDS))
+#define OF_A_CELL (~OF_EACH_RENDERER | BIT(NOT_DUMPABLE) | BIT(SECCOMP) | BIT(PID_NAMESPACE))
 
-static const struct variant {
-    const char *name;
-    layer_set without;
-} cells[] =
-    {
-        {"every layer", 0},
-        {"without network namespace", BIT(NET_NAMESPACE)},
-        {"without mount namespace, empty root", BIT(MOUNT_NAMESPACE) | BIT(EMPTY_ROOT)},
-        {"without pid namespace", BIT(PID_NAMESPACE)},
-        {"without any namespace", NAMESPACES},
-        {"without Landlock", BIT(LANDLOCK_FILES) | BIT(LANDLOCK_NETWORK) | BIT(LANDLOCK_SCOPES)},
-        {"without seccomp", BIT(SECCOMP)},
-        {"without any layer", ~(layer_set)0},
-},
-  renderers[] = {
-      {"every layer", 0},
-      {"without seccomp", BIT(SECCOMP)},
-      {"without resource limits", BIT(RESOURCE_LIMITS)},
-      {"without closing of descriptors", BIT(CLOSED_FDS)},
-      {"without non-dumpable state", BIT(NOT_DUMPABLE)},
-      {"without pid namespace", BIT(PID_NAMESPACE)},
-      {"without any layer", ~(layer_set)0},
+enum { GROUPS = 3, VARIANTS_MAX = 1 + LAYERS + GROUPS };
+
+struct variants {
+    struct variant {
+        const char *name;
+        layer_set without;
+        struct bench_samples samples, saved; // saved: by pairs with every layer
+        struct broker *broker;
+    } list[VARIANTS_MAX];
+    size_t count;
 };
-enum {
-    CELL_VARIANTS = sizeof(cells) / sizeof(cells[0]),
-    RENDERER_VARIANTS = sizeof(renderers) / sizeof(renderers[0]),
-};
+
+static void add_variant(struct variants *variants, const char *name, layer_set without)
+{
+    struct variant *variant = &variants->list[variants->count++];
+    variant->name = name;
+    variant->without = without;
+}
+
+/* Everything, each of these layers left out by itself, some together, and nothing. */
+static void make_variants(struct variants *variants, layer_set singly)
+{
+    add_variant(variants, "every layer", 0);
+    for (unsigned i = 0; i < LAYERS; i++)
+        if ((singly & LAYER_BIT(i)) != 0 && !layer_is_optional((Bulkhead__LayerFact__Layer)i))
+            add_variant(variants, layer_name((Bulkhead__LayerFact__Layer)i), LAYER_BIT(i));
+    if ((singly & BIT(NET_NAMESPACE)) != 0) {
+        add_variant(variants, "all namespaces, empty root", NAMESPACES);
+        add_variant(variants, "all of Landlock", LANDLOCK);
+    }
+    add_variant(variants, "all layers", ~(layer_set)0);
+}
+
+/* What a layer costs is what is saved without it: each is measured next to every layer, and either first as often as
+ * the other, for what else goes on here changes more than that. */
+static void measure(struct variants *variants, int round, double (*start)(const struct variant *variant))
+{
+    struct variant *whole = &variants->list[0];
+    for (size_t i = 1; i < variants->count; i++) {
+        struct variant *variant = &variants->list[i];
+        double with = round % 2 == 0 ? start(whole) : 0, without = start(variant);
+        if (round % 2 != 0)
+            with = start(whole);
+        bench_add(&variant->samples, without);
+        bench_add(&variant->saved, with - without);
+        if (i == 1)
+            bench_add(&whole->samples, with);
+    }
+}
+
+static void print_variants(const struct variants *variants)
+{
+    bench_row(variants->list[0].name, bench_median(&variants->list[0].samples), "ms", NULL);
+    for (size_t i = 1; i < variants->count; i++) {
+        const struct variant *variant = &variants->list[i];
+        char name[64], note[64];
+        snprintf(name, sizeof name, "without %s", variant->name);
+        snprintf(note, sizeof note, "(saves %.2f ms)", bench_median(&variant->saved));
+        bench_row(name, bench_median(&variant->samples), "ms", note);
+    }
+}
 
 static double renderer_start(struct broker *broker)
 {
@@ -55,12 +97,17 @@ static double renderer_start(struct broker *broker)
     return took;
 }
 
+static double warm_start(const struct variant *variant)
+{
+    return renderer_start(variant->broker);
+}
+
 /* From exec to a renderer's first word. */
-static double cell_start(layer_set without)
+static double cell_start(const struct variant *variant)
 {
     double start = bench_now_ms();
     struct bench_tab tab;
-    struct broker *broker = bench_broker_without(without);
+    struct broker *broker = bench_broker_without(variant->without);
     bench_open(broker, "about:blank", NULL, &tab);
     bench_until(broker, &tab.is_loading, 5000, "a new tab did not start");
     double took = tab.loading_ms - start;
@@ -103,38 +150,36 @@ static double repaint(struct broker *broker, struct bench_tab *tab)
 
 static void compare_cells(void)
 {
-    struct bench_samples samples[CELL_VARIANTS] = {0};
+    struct variants variants = {.count = 0};
+    make_variants(&variants, OF_A_CELL);
     bench_title("A cell: from exec to its first renderer's hello (tests/bench/bench_cell.c)");
-    for (int round = 0; round < CELLS; round++) {
-        for (int i = 0; i < CELL_VARIANTS; i++)
-            bench_add(&samples[i], cell_start(cells[i].without));
-    }
-    for (int i = 0; i < CELL_VARIANTS; i++)
-        bench_row(cells[i].name, bench_median(&samples[i]), "ms", NULL);
+    for (int round = 0; round < CELLS; round++)
+        measure(&variants, round, cell_start);
+    print_variants(&variants);
 }
 
 static void compare_renderers(void)
 {
-    struct bench_samples samples[RENDERER_VARIANTS] = {0}, forks = {0};
-    struct broker *brokers[RENDERER_VARIANTS];
+    struct variants variants = {.count = 0};
+    struct bench_samples forks = {0};
+    make_variants(&variants, OF_EACH_RENDERER);
     bench_title("A renderer from the warm zygote: order to hello (tests/bench/bench_cell.c)");
-    for (int i = 0; i < RENDERER_VARIANTS; i++) {
-        brokers[i] = bench_broker_without(renderers[i].without);
-        bench_for(brokers[i], 500); /* its standby too */
-        renderer_start(brokers[i]);
+    for (size_t i = 0; i < variants.count; i++) {
+        variants.list[i].broker = bench_broker_without(variants.list[i].without);
+        bench_for(variants.list[i].broker, 500); /* its standby too */
+        renderer_start(variants.list[i].broker);
     }
     for (int round = 0; round < RENDERERS; round++) {
         bench_add(&forks, plain_fork());
-        for (int i = 0; i < RENDERER_VARIANTS; i++)
-            bench_add(&samples[i], renderer_start(brokers[i]));
+        measure(&variants, round, warm_start);
     }
     bench_row("a plain fork: a child's first byte", bench_median(&forks), "ms", NULL);
-    for (int i = 0; i < RENDERER_VARIANTS; i++) {
-        bench_row(renderers[i].name, bench_median(&samples[i]), "ms", NULL);
-        broker_destroy(brokers[i]);
-    }
+    print_variants(&variants);
+    for (size_t i = 0; i < variants.count; i++)
+        broker_destroy(variants.list[i].broker);
     bench_row("every layer / without any layer",
-              bench_median(&samples[0]) / bench_median(&samples[RENDERER_VARIANTS - 1]), "x", NULL);
+              bench_median(&variants.list[0].samples) / bench_median(&variants.list[variants.count - 1].samples), "x",
+              NULL);
 }
 
 static void compare_paints(const char *path)
