@@ -307,13 +307,13 @@ static void tells_the_demo_as_plain_lines_and_checks_itself(void **state)
     process_result_free(&result);
 }
 
-/* Half a second of a sleeping broker when it learns of the crash: its neighbours' frames are not taken. */
+/* A second and a half of a sleeping broker when it learns of the crash: its neighbours' frames are not taken. */
 static void notices_when_a_crash_costs_the_neighbours_frames(void **state)
 {
     struct process_result result;
     char out[SCRATCH_PATH];
 
-    process_run((const char *const[]){"bulkhead-demo", "--stall", "500", "--pages", "demo/pages", "--out",
+    process_run((const char *const[]){"bulkhead-demo", "--stall", "1500", "--pages", "demo/pages", "--out",
                                       scratch_path(state, "out", out), NULL},
                 NULL, &result);
     assert_int_equal(result.exit_code, EXIT_CODE_SOME_FAILED);
