@@ -348,7 +348,7 @@ int terminal_write(struct terminal *terminal, const char *bytes, size_t size_byt
 {
     size_t needed = size_bytes + sizeof(terminal_frame_begin) + sizeof(terminal_frame_end);
 
-    if (size_bytes == 0)
+    if (size_bytes == 0 || !terminal->tty_source)
         return 0;
     if (needed > terminal->output_capacity) {
         char *grown = realloc(terminal->output, needed);

@@ -55,7 +55,7 @@ void terminal_size(const struct terminal *terminal, int *ret_columns, int *ret_r
 /* False while bytes of an earlier write wait for the terminal. */
 bool terminal_is_drained(const struct terminal *terminal);
 /* Sends one frame's bytes in one write, as a synchronised update; what the terminal does not take now is kept and sent
- * later. Only when drained. 0 or -errno. */
+ * later. Only when drained. After the listener's lost() it does nothing. 0 or -errno. */
 int terminal_write(struct terminal *terminal, const char *bytes, size_t size_bytes);
 uint64_t terminal_bytes_written(const struct terminal *terminal);
 

@@ -193,11 +193,22 @@ static void opens_the_tabs_of_last_time_where_they_stood(void **state)
     quit(&terminal, 0);
 }
 
+static void expect_one_saved_tab(void **state)
+{
+    char path[SCRATCH_PATH];
+    size_t size;
+    char *session = scratch_read(scratch_path(state, "state/bulkhead/session.json", path), &size);
+
+    assert_non_null(session);
+    json_t *root = json_loads(session, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(root, "tabs")), 1);
+    json_decref(root);
+    free(session);
+}
+
 static void saves_the_tabs_when_it_is_asked_to_end(void **state)
 {
     struct pseudo_terminal terminal;
-    char path[SCRATCH_PATH];
-    size_t size;
 
     OPEN(&terminal, 80, 24, state, document_path("sample.pdf"));
     pseudo_terminal_expect(&terminal, "PDF  live");
@@ -205,12 +216,18 @@ static void saves_the_tabs_when_it_is_asked_to_end(void **state)
     assert_int_equal(pseudo_terminal_wait(&terminal), 128 + SIGTERM);
     assert_true(pseudo_terminal_is_restored(&terminal));
     pseudo_terminal_end(&terminal);
-    char *session = scratch_read(scratch_path(state, "state/bulkhead/session.json", path), &size);
-    assert_non_null(session);
-    json_t *root = json_loads(session, 0, NULL);
-    assert_int_equal(json_array_size(json_object_get(root, "tabs")), 1);
-    json_decref(root);
-    free(session);
+    expect_one_saved_tab(state);
+}
+
+static void saves_the_tabs_when_its_window_is_closed(void **state)
+{
+    struct pseudo_terminal terminal;
+
+    OPEN(&terminal, 80, 24, state, "about:plasma");
+    pseudo_terminal_expect(&terminal, "scene  live");
+    assert_int_equal(pseudo_terminal_hang_up(&terminal), 0);
+    pseudo_terminal_end(&terminal);
+    expect_one_saved_tab(state);
 }
 
 static void refuses_a_damaged_session(void **state)
@@ -349,6 +366,7 @@ int main(void)
         scratch_test(says_that_a_document_may_be_incomplete),
         scratch_test(opens_the_tabs_of_last_time_where_they_stood),
         scratch_test(saves_the_tabs_when_it_is_asked_to_end),
+        scratch_test(saves_the_tabs_when_its_window_is_closed),
         scratch_test(refuses_a_damaged_session),
         scratch_test(leaves_no_mess_when_it_is_killed),
         scratch_test(says_what_to_do_without_a_terminal),

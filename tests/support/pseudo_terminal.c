@@ -209,6 +209,13 @@ int pseudo_terminal_wait(struct pseudo_terminal *terminal)
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+int pseudo_terminal_hang_up(struct pseudo_terminal *terminal)
+{
+    kill(terminal->pid, SIGHUP);
+    fd_close(&terminal->master);
+    return pseudo_terminal_wait(terminal);
+}
+
 bool pseudo_terminal_is_restored(struct pseudo_terminal *terminal)
 {
     static const char enter[] = "\033[?1049h", leave[] = "\033[?1049l";

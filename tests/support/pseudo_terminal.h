@@ -34,6 +34,9 @@ void pseudo_terminal_type(struct pseudo_terminal *terminal, const char *keys);
 void pseudo_terminal_resize(struct pseudo_terminal *terminal, int columns, int rows);
 /* Reads on until it ends; its exit code, 128 + n for a signal, -1 after 20 s. */
 int pseudo_terminal_wait(struct pseudo_terminal *terminal);
+/* The user closes the window: the program's session gets SIGHUP and its terminal is gone. Then its exit code, as above.
+ */
+int pseudo_terminal_hang_up(struct pseudo_terminal *terminal);
 /* Whether modes are as before and the last word was to leave the alternate screen. */
 bool pseudo_terminal_is_restored(struct pseudo_terminal *terminal);
 void pseudo_terminal_end(struct pseudo_terminal *terminal);

@@ -294,6 +294,20 @@ static void tells_when_the_terminal_is_gone(void **state)
     assert_int_equal(emulator->lost, 1);
 }
 
+/* The viewer ends a turn of the loop later, and may have a frame due until then. */
+static void a_frame_for_a_terminal_that_is_gone_is_dropped(void **state)
+{
+    struct emulator *emulator = *state;
+
+    tells_when_the_terminal_is_gone(state);
+    uint64_t written = terminal_bytes_written(emulator->terminal);
+    assert_int_equal(terminal_write(emulator->terminal, "frame", 5), 0);
+    assert_true(terminal_is_drained(emulator->terminal));
+    assert_int_equal(terminal_bytes_written(emulator->terminal), written);
+    assert_int_equal(loop_run_once(emulator->loop, 0), 0);
+    assert_int_equal(emulator->lost, 1);
+}
+
 static void refuses_what_is_no_terminal(void **state)
 {
     struct emulator *emulator = *state;
@@ -401,6 +415,7 @@ int main(void)
         pty_test(never_blocks_on_a_terminal_that_does_not_read),
         pty_test(ends_while_the_terminal_does_not_read),
         pty_test(tells_when_the_terminal_is_gone),
+        pty_test(a_frame_for_a_terminal_that_is_gone_is_dropped),
         pty_test(refuses_what_is_no_terminal),
         cmocka_unit_test(decodes_the_keys_of_common_terminals),
         cmocka_unit_test(always_gets_on_with_any_bytes),
