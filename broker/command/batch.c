@@ -250,7 +250,7 @@ static int make_files(struct batch *batch, char *const *inputs, size_t count)
         batch->files[i].index = i;
         batch->files[i].input = inputs[i];
         bool is_path = strcmp(inputs[i], "-") != 0 && strncmp(inputs[i], "about:", 6) != 0;
-        int r = is_path && batch->options.paint ? output_guard_add(&batch->guard, inputs[i]) : 0;
+        int r = is_path && batch->options.paint ? output_guard_add(&batch->guard, inputs[i], OUTPUT_IS_INPUT) : 0;
         if (r < 0)
             return r;
     }
@@ -273,18 +273,34 @@ static unsigned encoder_threads(const struct batch_options *options)
     return wanted < most ? wanted : most;
 }
 
+/* The broker has made them. */
+static int guard_records(struct batch *batch)
+{
+    const char *const paths[] = {batch->options.broker.trace_path, batch->options.broker.recording_path};
+    int r = 0;
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && r == 0; i++)
+        r = paths[i] ? output_guard_add(&batch->guard, paths[i], OUTPUT_IS_RECORD) : 0;
+    return r;
+}
+
 static int start(struct batch *batch)
 {
     int r = broker_create(&batch->options.broker, &broker_listener, batch, &batch->broker);
+    if (r == 0)
+        r = guard_records(batch);
     if (r == 0 && batch->options.paint)
         r = encode_create(broker_loop(batch->broker), encoder_threads(&batch->options), &batch->guard,
                           batch_worker_encoded, &batch->encode);
     return r;
 }
 
-static void set_start_error(struct batch_error *error, int r)
+static void set_start_error(struct batch_error *error, const struct broker_options *options, int r)
 {
     char text[256];
+    if (r == -ENOSPC && (options->trace_path || options->recording_path)) {
+        batch_error_of_output(error, options->trace_path ? options->trace_path : options->recording_path, r);
+        return;
+    }
     if (r == -ENOENT) {
         batch_error_set(error, EXIT_CODE_NO_RENDERER, "the program bulkhead-renderer is not there");
         batch_error_set_way_out(error, "install it beside bulkhead, or name it in $BULKHEAD_RENDERER");
@@ -310,7 +326,7 @@ int batch_create(const struct batch_options *options, char *const *inputs, size_
         r = start(batch);
     if (r < 0) {
         if (batch->start_error.code == EXIT_CODE_OK)
-            set_start_error(&batch->start_error, r);
+            set_start_error(&batch->start_error, &batch->options.broker, r);
         batch_error_copy(ret_error, &batch->start_error);
         batch_destroy(batch);
         return r;

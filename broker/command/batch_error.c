@@ -128,6 +128,9 @@ void batch_error_of_output(struct batch_error *error, const char *path, int resu
     text_escape(shown, sizeof(shown), path, strlen(path));
     if (result == OUTPUT_IS_INPUT)
         batch_error_set(error, EXIT_CODE_OUTPUT_IS_INPUT, "not written: the output %s is an input", shown);
+    else if (result == OUTPUT_IS_RECORD)
+        batch_error_set(error, EXIT_CODE_OUTPUT_CLASH, "not written: the output %s is this run's --trace or --record",
+                        shown);
     else if (strcmp(path, "-") == 0)
         batch_error_set(error, exit_code_of_output(result), "standard output: %s",
                         result == -EPIPE   ? "closed by its reader"

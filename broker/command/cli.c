@@ -130,7 +130,7 @@ static int check_written(const char *what, const char *path, char *const *inputs
     char text[64];
     int r = 0;
     for (size_t i = 0; i < input_count && r == 0; i++)
-        r = strncmp(inputs[i], "about:", 6) != 0 ? output_guard_add(&guard, inputs[i]) : 0;
+        r = strncmp(inputs[i], "about:", 6) != 0 ? output_guard_add(&guard, inputs[i], OUTPUT_IS_INPUT) : 0;
     if (r == 0)
         r = output_check(path, &guard);
     output_guard_fini(&guard);
@@ -157,6 +157,10 @@ int cli_common_check(const struct cli_common *common, char *const *inputs, size_
     if (r < 0) {
         cli_message("policy file: %s (see bulkhead help policy)", why);
         return EXIT_CODE_USAGE;
+    }
+    if (trace_path && recording_path && strcmp(trace_path, recording_path) == 0) {
+        cli_message("--trace and --record would go to the same file (choose another)");
+        return EXIT_CODE_OUTPUT_CLASH;
     }
     int code = trace_path ? check_written("trace", trace_path, inputs, input_count) : EXIT_CODE_OK;
     if (code == EXIT_CODE_OK && recording_path)

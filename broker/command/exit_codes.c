@@ -32,7 +32,7 @@ static const struct exit_code_row rows[] = {
     {EXIT_CODE_OUTPUT_IS_INPUT, "output-is-input", "the output would overwrite an input", "choose another -o"},
     {EXIT_CODE_DISK_FULL, "disk-full", "the output's disk is full or a quota is used up", "free some space"},
     {EXIT_CODE_OUTPUT_CLOSED, "output-closed", "whoever read the output closed it", NULL},
-    {EXIT_CODE_OUTPUT_CLASH, "output-clash", "two pages of this run would go to the same file",
+    {EXIT_CODE_OUTPUT_CLASH, "output-clash", "two outputs of this run would go to the same file",
      "choose names that differ with -o, such as -o '%s-page-%03d.png'"},
     {EXIT_CODE_CRASHED, "crashed", "the renderer crashed", NULL},
     {EXIT_CODE_SANDBOX_VIOLATION, "sandbox-violation", "the renderer tried what the sandbox forbids and was killed",

@@ -29,7 +29,7 @@ struct encode_job {
 };
 
 struct encode_result {
-    int error;            /* 0, OUTPUT_IS_INPUT, or -errno */
+    int error;            /* 0, a guard's word, or -errno */
     uint64_t duration_ns; /* of encoding and writing */
 };
 

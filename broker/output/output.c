@@ -34,7 +34,7 @@ struct output {
     unsigned char buffer[OUTPUT_BUFFER_BYTES];
 };
 
-int output_guard_add(struct output_guard *guard, const char *path)
+int output_guard_add(struct output_guard *guard, const char *path, int why)
 {
     struct stat st;
     if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
@@ -42,7 +42,7 @@ int output_guard_add(struct output_guard *guard, const char *path)
     struct output_guard_entry *entries = reallocarray(guard->entries, guard->count + 1, sizeof(*entries));
     if (!entries)
         return -ENOMEM;
-    entries[guard->count++] = (struct output_guard_entry){st.st_dev, st.st_ino};
+    entries[guard->count++] = (struct output_guard_entry){st.st_dev, st.st_ino, why};
     guard->entries = entries;
     return 0;
 }
@@ -53,12 +53,13 @@ void output_guard_fini(struct output_guard *guard)
     *guard = (struct output_guard){0};
 }
 
-static bool output_guard_has(const struct output_guard *guard, const struct stat *st)
+/* 0: it is none of them. */
+static int output_guard_find(const struct output_guard *guard, const struct stat *st)
 {
     for (size_t i = 0; guard && i < guard->count; i++)
         if (guard->entries[i].device == st->st_dev && guard->entries[i].inode == st->st_ino)
-            return true;
-    return false;
+            return guard->entries[i].why;
+    return 0;
 }
 
 /* The directory part of a path, for opening: "." if there is none. */
@@ -93,8 +94,9 @@ int output_check(const char *path, const struct output_guard *guard)
         return errno == ENOENT ? check_new(path) : -errno;
     if (S_ISDIR(st.st_mode))
         return -EISDIR;
-    if (output_guard_has(guard, &st))
-        return OUTPUT_IS_INPUT;
+    int why = output_guard_find(guard, &st);
+    if (why != 0)
+        return why;
     /* Renaming over a file needs no right to write to it; who took that right away meant something by it. */
     int r = fd_access(AT_FDCWD, path, W_OK);
     if (r < 0)

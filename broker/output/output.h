@@ -15,23 +15,25 @@
 
 struct output;
 
-/* Files that no output may replace: the run's inputs. Filled before any output is opened, read-only after that. */
+/* Files that no output may replace: the run's inputs, its trace and its recording. Filled before any output is opened,
+ * read-only after that. */
 struct output_guard {
     size_t count;
     struct output_guard_entry {
         dev_t device;
         ino_t inode;
+        int why; // OUTPUT_IS_INPUT or OUTPUT_IS_RECORD
     } * entries; // output_guard::count, owned
 };
 
-/* Adds the file at `path`, if there is one. 0 or -ENOMEM. */
-int output_guard_add(struct output_guard *guard, const char *path);
+/* What output_open() says when the target is one of the guard's files: no errno means that. */
+enum { OUTPUT_IS_INPUT = 1, OUTPUT_IS_RECORD = 2 };
+
+/* Adds the file at `path`, if there is one, with what is to be said of it. 0 or -ENOMEM. */
+int output_guard_add(struct output_guard *guard, const char *path, int why);
 void output_guard_fini(struct output_guard *guard);
 
-/* What output_open() says when the target is one of the guard's files: no errno means that. */
-enum { OUTPUT_IS_INPUT = 1 };
-
-/* Whether a path can become an output, without touching it: 0, OUTPUT_IS_INPUT, or -errno (-EISDIR: it is a directory
+/* Whether a path can become an output, without touching it: 0, the guard's word, or -errno (-EISDIR: it is a directory
  * or ends in a slash, -ENOENT: its directory is missing, -EACCES, -EROFS, …). For refusing before any work is done. */
 int output_check(const char *path, const struct output_guard *guard);
 

@@ -142,6 +142,42 @@ static void a_recording_does_not_replace_its_input(void **state)
     process_result_free(&result);
 }
 
+static void expect_clash(const char *const *argv, const char *words)
+{
+    struct process_result result;
+    process_run(argv, NULL, &result);
+    assert_int_equal(result.exit_code, EXIT_CODE_OUTPUT_CLASH);
+    assert_non_null(strstr(result.err, words));
+    process_result_free(&result);
+}
+
+static void a_page_does_not_replace_the_trace_or_the_recording(void **state)
+{
+    char file[SCRATCH_PATH];
+    size_t bytes;
+    const char *input = document_path("sample.png");
+    scratch_path(state, "both.png", file);
+    expect_clash((const char *const[]){"bulkhead", "render", input, "-o", file, "--trace", file, NULL}, "--trace");
+    char *text = scratch_read(file, &bytes);
+    assert_non_null(text);
+    assert_int_equal(text[0], '[');
+    free(text);
+    expect_clash((const char *const[]){"bulkhead", "render", input, "-o", file, "--record", file, NULL}, "--record");
+    expect_clash((const char *const[]){"bulkhead", "info", input, "--trace", file, "--record", file, NULL},
+                 "--trace and --record");
+}
+
+static void a_trace_that_has_no_room_is_said_at_once(void **state)
+{
+    struct process_result result;
+    (void)state;
+    process_run((const char *const[]){"bulkhead", "info", document_path("sample.png"), "--trace", "/dev/full", NULL},
+                NULL, &result);
+    assert_int_equal(result.exit_code, EXIT_CODE_DISK_FULL);
+    assert_non_null(strstr(result.err, "/dev/full"));
+    process_result_free(&result);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
 
 int main(void)
@@ -152,6 +188,8 @@ int main(void)
         TEST(a_recording_is_its_owners_alone_and_holds_no_password),
         TEST(a_recording_cut_anywhere_is_played_as_far_as_it_goes),
         TEST(a_recording_does_not_replace_its_input),
+        TEST(a_page_does_not_replace_the_trace_or_the_recording),
+        TEST(a_trace_that_has_no_room_is_said_at_once),
     };
     log_set_level(LOG_NONE);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,11 +48,6 @@ static void become(const char *const *argv, const struct process_options *option
     dup2(in, 0);
     dup2(out, 1);
     dup2(err, 2);
-    if (options != NULL && options->file_size_bytes != 0) {
-        struct rlimit limit = {options->file_size_bytes, options->file_size_bytes};
-        signal(SIGXFSZ, SIG_IGN); /* EFBIG instead of a signal */
-        setrlimit(RLIMIT_FSIZE, &limit);
-    }
     for (size_t i = 0; options != NULL && options->environment != NULL && options->environment[i] != NULL; i++)
         putenv((char *)(size_t)options->environment[i]);
     execvp(path, (char *const *)(size_t)argv);

@@ -8,7 +8,6 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/resource.h>
 #include <sys/types.h>
 
 struct process_result {
@@ -25,7 +24,6 @@ struct process_options {
     int timeout_ms;                 // 0 = 60000
     bool closes_stdout;             // its stdout is a pipe nobody reads
     const char *stdout_path;        // its stdout is this file instead of being caught
-    rlim_t file_size_bytes;         // RLIMIT_FSIZE; 0 = as it is
 };
 
 /* argv[0] is a path, or a name below $BULKHEAD_BUILD ("bulkhead"). Fails the test if it cannot be started. */

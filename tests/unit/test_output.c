@@ -149,7 +149,7 @@ static void inputs_are_never_overwritten(void **state)
     struct output *output = NULL;
     char link_path[PATH_MAX];
     write_file(path_in(place, "in"), "precious");
-    assert_int_equal(output_guard_add(&guard, path_in(place, "in")), 0);
+    assert_int_equal(output_guard_add(&guard, path_in(place, "in"), OUTPUT_IS_INPUT), 0);
     assert_int_equal(output_open(path_in(place, "in"), &guard, -1, &output), OUTPUT_IS_INPUT);
     snprintf(link_path, sizeof(link_path), "%s", path_in(place, "hard"));
     assert_int_equal(link(path_in(place, "in"), link_path), 0);
@@ -159,6 +159,19 @@ static void inputs_are_never_overwritten(void **state)
     assert_int_equal(output_check(link_path, &guard), OUTPUT_IS_INPUT);
     output_guard_fini(&guard);
     assert_content(path_in(place, "in"), "precious");
+}
+
+static void the_runs_own_records_are_never_overwritten(void **state)
+{
+    struct place *place = *state;
+    struct output_guard guard = {0};
+    write_file(path_in(place, "in"), "precious");
+    assert_int_equal(output_guard_add(&guard, path_in(place, "in"), OUTPUT_IS_INPUT), 0);
+    write_file(path_in(place, "trace"), "[]");
+    assert_int_equal(output_guard_add(&guard, path_in(place, "trace"), OUTPUT_IS_RECORD), 0);
+    assert_int_equal(output_check(path_in(place, "trace"), &guard), OUTPUT_IS_RECORD);
+    assert_int_equal(output_check(path_in(place, "in"), &guard), OUTPUT_IS_INPUT);
+    output_guard_fini(&guard);
 }
 
 static void link_keeps_pointing_at_what_is_replaced(void **state)
@@ -280,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(abandoned_file_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(more_than_the_buffer_arrives_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(inputs_are_never_overwritten, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_runs_own_records_are_never_overwritten, setup, teardown),
         cmocka_unit_test_setup_teardown(link_keeps_pointing_at_what_is_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_targets_are_told_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(fifo_without_a_reader_does_not_block, setup, teardown),
