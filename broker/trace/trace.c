@@ -20,33 +20,62 @@ enum {
     // SIGKILL can cut a write short, but only between pages of the file; so no event lies across a page's end.
     PAGE_BYTES = 4096,
     EVENT_BYTES = 2048,
+    END_BYTES = 3,
     NAME_BYTES = 256,
     DETAIL_BYTES = 512,
 };
 
 struct trace {
     int fd;
-    int error; // the first write error; nothing is written after it
+    int error;     // the first write error; nothing is written after it
+    bool is_file;  // something earlier can be written over
+    bool is_ended; // the buffer's last event is the last of all
     uint64_t written_bytes;
-    size_t used;
-    char buffer[BUFFER_BYTES];
-    pid_t pid; // ours
+    size_t used, carried;                  // the first `carried` bytes are in the file, under the array's end
+    char buffer[BUFFER_BYTES + END_BYTES]; // room for that end
+    pid_t pid;                             // ours
     struct trace_messages messages;
 };
 
+static int trace_write_at(const struct trace *trace, size_t size_bytes)
+{
+    if (!trace->is_file)
+        return fd_write_all(trace->fd, trace->buffer, size_bytes);
+    for (size_t done = 0; done < size_bytes;) {
+        ssize_t n = pwrite(trace->fd, trace->buffer + done, size_bytes - done, (off_t)(trace->written_bytes + done));
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+// The end takes the place of the last comma. An event ends before its page does, and so the bracket is on that page,
+// too.
 static int trace_write(struct trace *trace)
 {
-    if (trace->error == 0 && trace->used > 0)
-        trace->error = fd_write_all(trace->fd, trace->buffer, trace->used);
-    trace->written_bytes += trace->used;
-    trace->used = 0;
+    static const char end[END_BYTES + 1] = "\n]\n", comma[] = ",\n";
+    const size_t comma_bytes = sizeof comma - 1;
+    size_t size_bytes = trace->used, kept = 0;
+
+    if (trace->used == trace->carried)
+        return trace->error;
+    if (trace->is_file && !trace->is_ended) {
+        if (memcmp(trace->buffer + trace->used - comma_bytes, comma, comma_bytes) == 0)
+            kept = comma_bytes;
+        memcpy(trace->buffer + trace->used - kept, end, END_BYTES);
+        size_bytes += END_BYTES - kept;
+    }
+    if (trace->error == 0)
+        trace->error = trace_write_at(trace, size_bytes);
+    trace->written_bytes += trace->used - kept;
+    memcpy(trace->buffer, comma, kept);
+    trace->used = trace->carried = kept;
     return trace->error;
 }
 
 static void trace_put(struct trace *trace, const char *text, size_t size_bytes)
 {
-    if (trace->used + size_bytes > sizeof trace->buffer)
-        trace_write(trace);
     memcpy(trace->buffer + trace->used, text, size_bytes);
     trace->used += size_bytes;
 }
@@ -56,6 +85,8 @@ static void trace_line(struct trace *trace, const char *event, size_t size_bytes
 {
     size_t room = PAGE_BYTES - (trace->written_bytes + trace->used) % PAGE_BYTES;
 
+    if (trace->used + room + size_bytes > BUFFER_BYTES)
+        trace_write(trace); // the room stays as it is: a comma may move to the next buffer, and not in the file
     if (size_bytes > room) {
         char filling[EVENT_BYTES];
         memset(filling, ' ', room);
@@ -117,6 +148,7 @@ int trace_open(const char *path, struct trace **ret_trace)
         free(trace);
         return r;
     }
+    trace->is_file = lseek(trace->fd, 0, SEEK_CUR) == 0;
     trace->pid = getpid();
     trace_put(trace, "[\n", 2);
     r = trace_flush(trace);
@@ -143,6 +175,7 @@ int trace_close(struct trace *trace)
     trace_event(trace,
                 "{\"name\":\"trace ends\",\"ph\":\"I\",\"s\":\"g\",\"pid\":%d,\"tid\":0,\"ts\":%" PRIu64 ".%03u}\n]\n",
                 (int)getpid(), now_ns / 1000, (unsigned)(now_ns % 1000));
+    trace->is_ended = true;
     int r = trace_flush(trace);
     if (close(fd_steal(&trace->fd)) < 0 && r == 0)
         r = -errno;

@@ -1,11 +1,11 @@
 /* trace.h - the --trace file: Chrome trace-event JSON, one row a process, valid at every moment.
  *
- * Format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU (JSON array form). The file
- * begins with "[\n" and is only ever appended to in whole lines of one event, so a broker that is killed leaves a
- * loadable trace (the array form needs no end); trace_close() ends the array, so that any JSON reader takes a complete
- * one. Buffered in memory, written when the buffer is full, on trace_flush() and at the end;
- * events are not in the order of their times. Names are escaped here.
- * Flow ids tie a slice that sends to the slice that receives.
+ * Format: https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU (JSON array form). Whole
+ * lines of one event, buffered in memory, written when the buffer is full, on trace_flush() and at the end. Each write
+ * ends the array, and the next one goes over that end, so a broker that is killed leaves what any JSON reader takes. A
+ * kill in the middle of a write leaves whole events without the end, and so does one whose trace is a pipe: the array
+ * form needs none, for the programs that show traces. Events are not in the order of their times. Names are escaped
+ * here. Flow ids tie a slice that sends to the slice that receives.
  */
 #ifndef BULKHEAD_TRACE_H
 #define BULKHEAD_TRACE_H

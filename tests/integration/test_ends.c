@@ -276,11 +276,6 @@ static void a_trace_stays_valid_when_the_broker_is_killed(void **state)
     free(text);
     text = scratch_read(trace, &bytes);
     assert_non_null(text);
-    assert_int_equal(text[0], '[');
-    /* Close what was cut, as every reader of the format does. */
-    char *last = strrchr(text, ',');
-    assert_non_null(last);
-    strcpy(last, "]");
     json_error_t error;
     json_t *root = json_loads(text, 0, &error);
     assert_non_null(root);

@@ -91,7 +91,20 @@ static const char *string_of(json_t *object, const char *key)
     return text;
 }
 
-// Every line is a whole event, and the file with its last comma exchanged for an end is one array. Returns the count.
+// A trace that is open and flushed is one array for any reader of JSON. Returns the count.
+static int parse_open(const char *path)
+{
+    json_error_t error;
+    json_t *events = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+
+    assert_non_null(events);
+    int count = (int)json_array_size(events);
+    json_decref(events);
+    return count;
+}
+
+// Whatever moment it was cut at: every line is a whole event, and the file with its last comma exchanged for an end is
+// one array, if it has no end. Returns the count.
 static int parse_unfinished(const char *path)
 {
     size_t bytes;
@@ -99,6 +112,10 @@ static int parse_unfinished(const char *path)
     int count = 0;
 
     assert_memory_equal(text, "[\n", 2);
+    if (bytes > 3 && strcmp(text + bytes - 3, "\n]\n") == 0) {
+        free(text);
+        return parse_open(path);
+    }
     for (char *end; (end = strchr(rest, '\n')) != NULL; rest = end + 1) {
         if (strspn(rest, " ") == (size_t)(end - rest))
             continue;
@@ -290,12 +307,17 @@ static void an_open_trace_is_loadable_after_a_flush(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(parse_unfinished(f->path), 0);
+    assert_int_equal(parse_open(f->path), 0);
     for (int i = 0; i < 5000; i++)
         trace_slice(f->trace, 1, 0, "slice", (uint64_t)i * 1000, (uint64_t)i * 1000 + 1, 0, (uint64_t)i);
-    assert_true(parse_unfinished(f->path) < 5000); // the rest is still in memory
+    assert_true(parse_open(f->path) < 5000); // the rest is still in memory
     assert_int_equal(trace_flush(f->trace), 0);
-    assert_int_equal(parse_unfinished(f->path), 5000);
+    assert_int_equal(parse_open(f->path), 5000);
+    assert_int_equal(trace_flush(f->trace), 0); // and nothing new
+    assert_int_equal(parse_open(f->path), 5000);
+    json_t *events = load_closed(f);
+    assert_int_equal(json_array_size(events), 5001);
+    json_decref(events);
 }
 
 static __attribute__((noreturn)) void write_for_ever(const char *path)
@@ -360,6 +382,28 @@ static void no_event_lies_across_the_end_of_a_page(void **state)
     }
 }
 
+static void a_trace_can_go_into_a_pipe(void **state)
+{
+    int fds[2];
+    char path[32], text[4096] = "";
+    struct trace *trace;
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    snprintf(path, sizeof path, "/dev/fd/%d", fds[1]);
+    assert_int_equal(trace_open(path, &trace), 0);
+    trace_counter(trace, 1, "messages", 1, 1);
+    assert_int_equal(trace_flush(trace), 0);
+    trace_counter(trace, 1, "messages", 2, 2);
+    assert_int_equal(trace_close(trace), 0);
+    fd_close(&fds[1]);
+    assert_true(read(fds[0], text, sizeof text - 1) > 0);
+    fd_close(&fds[0]);
+    json_t *events = json_loads(text, 0, NULL);
+    assert_int_equal(json_array_size(events), 3);
+    json_decref(events);
+}
+
 static void a_full_disk_is_reported_at_the_end(void **state)
 {
     struct trace *trace;
@@ -385,6 +429,7 @@ int main(void)
         TEST(an_open_trace_is_loadable_after_a_flush),
         TEST(a_writer_killed_anywhere_leaves_whole_events),
         TEST(no_event_lies_across_the_end_of_a_page),
+        TEST(a_trace_can_go_into_a_pipe),
         TEST(a_full_disk_is_reported_at_the_end),
     };
     return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
