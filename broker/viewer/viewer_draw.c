@@ -6,7 +6,7 @@
 #include "broker/viewer/viewer_draw_parts.h"
 #include "broker/viewer/viewer_style.h"
 
-enum { VIEWER_INDENT = 4 };
+enum { VIEWER_INDENT = 4, VIEWER_COLUMN_BYTES = 128, VIEWER_KEYS_BYTES = 256 };
 
 struct viewer_rect viewer_draw_page_area(const struct viewer_layout *layout)
 {
@@ -51,10 +51,29 @@ static size_t viewer_draw_line_bytes(const char *text, int columns)
     return space > cut / 2 ? space : cut ? cut : 1;
 }
 
+/* Where the rest of a line that is broken stands: under its second column, if it has one ("r     reload …"), else a
+ * little to the right. */
+static int viewer_draw_indent(const char *line, int columns)
+{
+    const char *start = line + strspn(line, " "), *gap = strstr(start, "  ");
+    char left[VIEWER_COLUMN_BYTES];
+
+    if (columns < 4 * VIEWER_INDENT)
+        return 0;
+    size_t bytes = gap ? (size_t)(gap - line) + strspn(gap, " ") : 0;
+    if (bytes == 0 || bytes >= sizeof(left) || memchr(line, '\n', bytes) || !line[bytes])
+        return VIEWER_INDENT;
+    memcpy(left, line, bytes);
+    left[bytes] = '\0';
+    int indent = screen_text_columns(left);
+    return indent <= columns / 2 ? indent : VIEWER_INDENT;
+}
+
 size_t viewer_draw_text(struct screen *screen, struct viewer_rect area, struct screen_style style, const char *text,
                         size_t first)
 {
     size_t count = 0;
+    const char *start = text;
     char line[512];
     int indent = 0;
 
@@ -68,10 +87,12 @@ size_t viewer_draw_text(struct screen *screen, struct viewer_rect area, struct s
         if (count >= first && count - first < (size_t)area.rows)
             screen_text(screen, area.x + indent, area.y + (int)(count - first), area.columns - indent, style, line);
         text += length;
-        /* The rest of a line that was broken stands a little to the right. */
-        indent = *text && *text != '\n' && area.columns >= 4 * VIEWER_INDENT ? VIEWER_INDENT : 0;
+        bool is_broken = *text && *text != '\n';
+        indent = is_broken ? viewer_draw_indent(start, area.columns) : 0;
         if (*text == '\n' || *text == ' ')
             text++;
+        if (!is_broken)
+            start = text;
         count++;
     }
     return count;
@@ -95,6 +116,23 @@ static void viewer_draw_line(struct viewer_rect area, struct screen *screen, enu
         return;
     screen_fill(screen, area.x, area.y, area.columns, 1, viewer_style(screen, role), " ");
     screen_text(screen, area.x + 1, area.y, area.columns - 2, viewer_style(screen, role), text);
+}
+
+/* As many of the keys, "q quit · ? help · …", as fit as a whole. */
+static void viewer_draw_keys(struct viewer_rect area, struct screen *screen, const char *keys)
+{
+    static const char between[] = " · ";
+    char shown[VIEWER_KEYS_BYTES];
+    char *end = shown + snprintf(shown, sizeof(shown), "%s", keys);
+
+    while (end && screen_text_columns(shown) > area.columns - 2) {
+        char *next = NULL;
+        for (char *at = strstr(shown, between); at; at = strstr(at + 1, between))
+            next = at;
+        if ((end = next))
+            *end = '\0';
+    }
+    viewer_draw_line(area, screen, VIEWER_ROLE_FAINT, shown);
 }
 
 static void viewer_draw_panel(const struct viewer_text *panel, struct viewer_rect area, struct screen *screen)
@@ -165,7 +203,7 @@ void viewer_draw(const struct viewer_model *model, const struct viewer_layout *l
     if (model->narration[0])
         viewer_draw_line(layout->narration, screen, VIEWER_ROLE_NARRATION, model->narration);
     viewer_draw_events(model, layout->events, screen);
-    viewer_draw_line(layout->keys, screen, VIEWER_ROLE_FAINT, model->keys);
+    viewer_draw_keys(layout->keys, screen, model->keys);
     if (model->overlay.text)
         viewer_draw_overlay(model, screen);
 }

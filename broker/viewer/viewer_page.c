@@ -5,7 +5,7 @@
 #include "broker/viewer/viewer_draw_parts.h"
 #include "broker/viewer/viewer_style.h"
 
-enum { VIEWER_TAB_TITLE_COLUMNS = 24, VIEWER_MESSAGE_COLUMNS = 64 };
+enum { VIEWER_TAB_TITLE_COLUMNS = 24, VIEWER_MESSAGE_COLUMNS = 64, VIEWER_MORE_COLUMNS = 8 };
 
 bool viewer_draw_is_sad(const struct viewer_row *row)
 {
@@ -123,6 +123,19 @@ static int viewer_tab_columns(const struct viewer_row *row, size_t index)
     return (columns < VIEWER_TAB_TITLE_COLUMNS ? columns : VIEWER_TAB_TITLE_COLUMNS) + 2;
 }
 
+/* That there are more tabs than are to be seen, to the left or to the right. */
+static void viewer_draw_more(struct viewer_rect area, struct screen *screen, bool left, bool right)
+{
+    struct screen_style style = viewer_style(screen, VIEWER_ROLE_BAR);
+
+    if (area.columns < VIEWER_MORE_COLUMNS)
+        return;
+    if (left)
+        screen_text(screen, area.x, area.y, 1, style, screen_is_utf8(screen) ? "‹" : "<");
+    if (right)
+        screen_text(screen, area.x + area.columns - 1, area.y, 1, style, screen_is_utf8(screen) ? "›" : ">");
+}
+
 void viewer_draw_tab_bar(const struct viewer_model *model, const struct viewer_layout *layout, struct screen *screen)
 {
     const struct viewer_rect *area = &layout->header;
@@ -136,7 +149,9 @@ void viewer_draw_tab_bar(const struct viewer_model *model, const struct viewer_l
     room -= viewer_tab_columns(&model->rows[first], first);
     while (first > 0 && room >= viewer_tab_columns(&model->rows[first - 1], first - 1))
         first--, room -= viewer_tab_columns(&model->rows[first], first);
-    for (size_t i = first; i < model->count && x < area->x + area->columns; i++) {
+    size_t i = first;
+    bool is_cut = false;
+    for (; i < model->count && x < area->x + area->columns; i++) {
         const struct viewer_row *row = &model->rows[i];
         bool bad = viewer_draw_is_sad(row) || row->state == TAB_FAILED;
         enum viewer_role role = i == model->active ? VIEWER_ROLE_BAR_ACTIVE
@@ -145,11 +160,13 @@ void viewer_draw_tab_bar(const struct viewer_model *model, const struct viewer_l
         char label[600];
         int columns = viewer_tab_columns(row, i), left = area->x + area->columns - x;
         viewer_tab_label(row, i, label, sizeof(label));
-        columns = columns < left ? columns : left;
+        is_cut = columns > left;
+        columns = is_cut ? left : columns;
         screen_fill(screen, x, area->y, columns, 1, viewer_style(screen, role), " ");
         screen_text(screen, x + 1, area->y, columns - 2, viewer_style(screen, role), label);
         x += columns;
     }
+    viewer_draw_more(*area, screen, first > 0, is_cut || i < model->count);
 }
 
 static void viewer_draw_scroll_bar(const struct viewer_row *row, struct viewer_rect area, struct screen *screen)

@@ -232,6 +232,37 @@ static void shows_the_active_tab_among_more_than_fit(void **state)
     assert_true(screen_text_columns(line_of(stage, 0)) == 60);
 }
 
+static void says_that_there_are_more_tabs_than_fit(void **state)
+{
+    struct stage *stage = *state;
+
+    stage->model.mode = VIEWER_PAGE;
+    stage->model.active = 3;
+    draw(stage, 40, 12);
+    assert_non_null(strstr(line_of(stage, 0), "‹"));
+    assert_non_null(strstr(line_of(stage, 0), "›"));
+    stage->model.active = 0;
+    draw(stage, 40, 12);
+    assert_null(strstr(line_of(stage, 0), "‹"));
+    stage->model.active = 5;
+    draw(stage, 40, 12);
+    assert_null(strstr(line_of(stage, 0), "›"));
+    draw(stage, 150, 12);
+    assert_null(strstr(line_of(stage, 0), "‹"));
+}
+
+static void shows_only_whole_keys(void **state)
+{
+    struct stage *stage = *state;
+
+    stage->model.keys = "q quit · ? help · r reload";
+    draw(stage, 40, 24);
+    assert_true(shows(stage, "r reload"));
+    draw(stage, 26, 24);
+    assert_true(shows(stage, "? help"));
+    assert_false(shows(stage, "· r"));
+}
+
 static void stands_the_panel_beside_the_pictures_when_there_is_room(void **state)
 {
     struct stage *stage = *state;
@@ -275,6 +306,12 @@ static void breaks_lines_at_spaces_and_wide_characters_whole(void **state)
     assert_non_null(strstr(line_of(stage, 1), "gamma"));
     assert_non_null(strstr(line_of(stage, 3), "한국어한국"));
     assert_non_null(strstr(line_of(stage, 4), "어"));
+    assert_int_equal(screen_resize(stage->screen, 24, 10), 0);
+    area.columns = 24;
+    assert_int_equal(viewer_draw_text(stage->screen, area, style, "r     reload with a new renderer\nno columns", 0),
+                     3);
+    assert_non_null(strstr(line_of(stage, 1), "      renderer"));
+    assert_non_null(strstr(line_of(stage, 2), "no columns"));
     area.columns = 1; /* narrower than a wide character: gets on all the same */
     assert_true(viewer_draw_text(stage->screen, area, style, "한국", 0) > 0);
 }
@@ -291,6 +328,8 @@ int main(void)
         stage_test(has_a_way_out_for_a_quarantined_document),
         stage_test(is_usable_on_forty_by_twelve),
         stage_test(shows_the_active_tab_among_more_than_fit),
+        stage_test(says_that_there_are_more_tabs_than_fit),
+        stage_test(shows_only_whole_keys),
         stage_test(stands_the_panel_beside_the_pictures_when_there_is_room),
         stage_test(scrolls_long_texts),
         stage_test(breaks_lines_at_spaces_and_wide_characters_whole),
