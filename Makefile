@@ -161,7 +161,7 @@ clean: ## remove everything that was built
 	rm -rf build compile_commands.json
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z_-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # --- for developers -------------------------------------------------------------------------------------------------
 .PHONY: check-layers check-format format check-static check-policy check-attack fuzzers fuzz-smoke

@@ -71,7 +71,7 @@ static const char *engine_words(Bulkhead__Error__Code code)
     case BULKHEAD__ERROR__CODE__NO_SUCH_PAGE:
         return "no such page";
     case BULKHEAD__ERROR__CODE__TOO_LARGE:
-        return "too large to paint";
+        return "too large";
     case BULKHEAD__ERROR__CODE__OUT_OF_MEMORY:
         return "out of memory";
     case BULKHEAD__ERROR__CODE__CANCELLED:
@@ -107,6 +107,9 @@ void batch_error_of_engine(struct batch_error *error, Bulkhead__Error__Code code
     } else {
         batch_error_set(error, exit_code_of_error(code), "%s", engine_words(code));
     }
+    /* The table's way out is for a page that is to be painted too large. It is the document that is, here. */
+    if (code == BULKHEAD__ERROR__CODE__TOO_LARGE)
+        batch_error_set_way_out(error, "%s", "");
 }
 
 void batch_error_of_problem(struct batch_error *error, enum document_problem problem, int error_number)
@@ -133,9 +136,7 @@ void batch_error_of_output(struct batch_error *error, const char *path, int resu
                         shown);
     else if (strcmp(path, "-") == 0)
         batch_error_set(error, exit_code_of_output(result), "standard output: %s",
-                        result == -EPIPE   ? "closed by its reader"
-                        : result == -EBADF ? "it is closed"
-                                           : cli_error_text(result, text, sizeof(text)));
+                        cli_stdout_error_text(result, text, sizeof(text)));
     else
         batch_error_set(error, exit_code_of_output(result), "cannot write %s: %s", shown,
                         cli_error_text(result, text, sizeof(text)));

@@ -314,12 +314,19 @@ size_t cli_terminal_columns(void)
     return cli_lines_columns(stdout);
 }
 
+const char *cli_stdout_error_text(int error, char *out, size_t out_bytes)
+{
+    if (error == -EPIPE)
+        return "closed by its reader";
+    return error == -EBADF ? "it is closed" : cli_error_text(error, out, out_bytes);
+}
+
 int cli_finish_stdout(int code)
 {
     char text[64];
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
     int error = errno ? -errno : -EIO;
-    cli_message("standard output: %s", cli_error_text(error, text, sizeof(text)));
+    cli_message("standard output: %s", cli_stdout_error_text(error, text, sizeof(text)));
     return (int)exit_code_of_output(error);
 }

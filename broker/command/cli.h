@@ -97,6 +97,8 @@ bool cli_parse_pair(const char *text, double least, double most, double *ret_fir
 void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "no such file or directory", as strerror() but lower case, into a buffer of the caller. */
 const char *cli_error_text(int error, char *out, size_t out_bytes);
+/* The same of standard output, which has a reader. */
+const char *cli_stdout_error_text(int error, char *out, size_t out_bytes);
 /* The same of a broker that could not be created, with the system call that is missing, if that is why. */
 const char *cli_start_error_text(int error, char *out, size_t out_bytes);
 

@@ -20,7 +20,7 @@ static const char overview[] =
     "  render FILE...    paint pages to PNG, PPM or raw files, or into a pipe\n"
     "  info FILE...      format, title, pages and page size\n"
     "  open FILE...      look at documents in this terminal, one tab each\n"
-    "  cast FILE        a tab as a video stream, for mpv and ffmpeg\n"
+    "  cast FILE         a tab as a video stream, for mpv and ffmpeg\n"
     "  attack [NAME...]  attack its own renderers, from inside, and say what came of it\n"
     "  sandbox           what its processes are really in, layer by layer, and on what evidence\n"
     "  crashes           the crash reports of renderers: list, show N, clear\n"

@@ -23,7 +23,7 @@ static const struct exit_code_row rows[] = {
      "check the first line of the password file"},
     {EXIT_CODE_NO_SUCH_PAGE, "no-such-page", "the page range asks for a page the input does not have",
      "see bulkhead info for the number of pages"},
-    {EXIT_CODE_TOO_LARGE, "too-large", "the picture would be larger than Bulkhead paints",
+    {EXIT_CODE_TOO_LARGE, "too-large", "the input, or the picture of a page, is larger than Bulkhead takes",
      "say --width or a lower --dpi"},
     {EXIT_CODE_NOT_RENDERED, "not-rendered", "the renderer could not paint it, for a reason of its own", NULL},
     {EXIT_CODE_OUTPUT_UNWRITABLE, "output-unwritable", "an output could not be written", NULL},

@@ -169,7 +169,7 @@ static enum document_problem open_stdin(struct document *document)
     int error = copy_all(STDIN_FILENO, writable);
     if (error < 0 || fcntl(writable, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_WRITE | F_SEAL_SEAL) < 0) {
         errno = error < 0 ? -error : errno;
-        return DOCUMENT_SYSTEM_ERROR;
+        return errno == EISDIR ? DOCUMENT_IS_DIRECTORY : DOCUMENT_SYSTEM_ERROR;
     }
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", writable);

@@ -17,6 +17,8 @@
 #include "tests/support/scratch.h"
 
 /* Runs with the words given, NULL-terminated. */
+/* In a command line of a shell, for what only a shell can do. */
+#define BULKHEAD                  "\"${BULKHEAD_BUILD:-build/release}/bulkhead\""
 #define RUN(result, options, ...) process_run((const char *const[]){__VA_ARGS__, NULL}, options, result)
 
 /* The exit code, and `what` somewhere on stderr. */
@@ -245,9 +247,9 @@ static void unwritable_outputs_are_named(void **state)
 static void a_full_disk_is_said_and_leaves_nothing(void **state)
 {
     /* A disk of one page, in a mount namespace that goes with its shell. */
-    static const char script[] = "mount -t tmpfs -o size=4k none \"$1\" || exit 99\n"
-                                 "\"${BULKHEAD_BUILD:-build/release}/bulkhead\" render \"$2\" -p 1 -o \"$1/page.ppm\"\n"
-                                 "code=$?; ls -A \"$1\"; exit $code";
+    static const char script[] =
+        "mount -t tmpfs -o size=4k none \"$1\" || exit 99\n" BULKHEAD " render \"$2\" -p 1 -o \"$1/page.ppm\"\n"
+        "code=$?; ls -A \"$1\"; exit $code";
     struct process_result result;
     char disk[SCRATCH_PATH];
     const struct process_options full = {.stdout_path = "/dev/full"};
@@ -270,7 +272,31 @@ static void a_closed_stdout_is_an_error_not_a_signal(void **state)
     struct process_result result;
     const struct process_options closed = {.closes_stdout = true};
     RUN(&result, &closed, "bulkhead", "render", document_path("sample.png"), "-o", "-");
-    expect(&result, EXIT_CODE_OUTPUT_CLOSED, NULL);
+    expect(&result, EXIT_CODE_OUTPUT_CLOSED, "closed by its reader");
+    RUN(&result, NULL, "sh", "-c", BULKHEAD " render \"$1\" -o - >&-", "sh", document_path("sample.png"));
+    expect(&result, EXIT_CODE_OUTPUT_CLOSED, "standard output: it is closed");
+    RUN(&result, NULL, "sh", "-c", BULKHEAD " info \"$1\" >&-", "sh", document_path("sample.png"));
+    expect(&result, EXIT_CODE_OUTPUT_CLOSED, "standard output: it is closed");
+}
+
+static void a_directory_on_standard_input_is_said_to_be_one(void **state)
+{
+    struct process_result result;
+    (void)state;
+    RUN(&result, NULL, "sh", "-c", BULKHEAD " render - -o page.png </");
+    expect(&result, EXIT_CODE_IS_DIRECTORY, "is a directory");
+}
+
+/* Neither --width nor --dpi helps a document that is too large itself. */
+static void a_way_out_is_offered_where_it_is_one(void **state)
+{
+    struct process_result result;
+    char out[SCRATCH_PATH];
+    RUN(&result, NULL, "bulkhead", "render", document_path("huge.png"), "-o", scratch_path(state, "page.png", out));
+    assert_null(strstr(result.err, "--width"));
+    expect(&result, EXIT_CODE_TOO_LARGE, "too large");
+    RUN(&result, NULL, "bulkhead", "render", document_path("sample.pdf"), "--dpi", "9600", "-o", out, "-p", "1");
+    expect(&result, EXIT_CODE_TOO_LARGE, "--width");
 }
 
 static void an_output_never_replaces_an_input(void **state)
@@ -443,6 +469,8 @@ int main(void)
         TEST(unwritable_outputs_are_named),
         TEST(a_full_disk_is_said_and_leaves_nothing),
         TEST(a_closed_stdout_is_an_error_not_a_signal),
+        TEST(a_directory_on_standard_input_is_said_to_be_one),
+        TEST(a_way_out_is_offered_where_it_is_one),
         TEST(an_output_never_replaces_an_input),
         TEST(two_pages_never_go_to_the_same_file),
         TEST(the_first_input_has_the_name_however_many_renderers_are_at_work),
