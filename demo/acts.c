@@ -25,20 +25,18 @@ struct acts_misdeed {
     Bulkhead__CrashTest__Kind kind;
     enum exit_cause cause;
     uint32_t within_ms;
-    bool has_backtrace;
 };
 
 static const struct acts_misdeed acts_misdeeds_list[ACTS_MISDEEDS] = {
     {"tour.pdf", "a wild write, a real SIGSEGV in the renderer's own code", BULKHEAD__CRASH_TEST__KIND__WILD_WRITE,
-     EXIT_CAUSE_CRASHED, 3000, true},
-    {"about:clock", "a hang: its engine never comes back", BULKHEAD__CRASH_TEST__KIND__HANG, EXIT_CAUSE_HUNG, 5000,
-     false},
+     EXIT_CAUSE_CRASHED, 3000},
+    {"about:clock", "a hang: its engine never comes back", BULKHEAD__CRASH_TEST__KIND__HANG, EXIT_CAUSE_HUNG, 5000},
 #ifndef BULKHEAD_SANITIZED
     {"sea.jpg", "out of memory: it wants more than it may have", BULKHEAD__CRASH_TEST__KIND__OUT_OF_MEMORY,
-     EXIT_CAUSE_OUT_OF_MEMORY, 6000, false},
+     EXIT_CAUSE_OUT_OF_MEMORY, 6000},
 #endif
     {"index.html", "a forbidden system call", BULKHEAD__CRASH_TEST__KIND__FORBIDDEN_SYSCALL,
-     EXIT_CAUSE_SANDBOX_VIOLATION, 3000, false},
+     EXIT_CAUSE_SANDBOX_VIOLATION, 3000},
 };
 
 static bool acts_is_painted(const struct stage *stage, size_t tab)
@@ -144,17 +142,16 @@ static bool acts_misbehave(struct stage *stage, const struct acts_misdeed *misde
     return true;
 }
 
-static void acts_explain(struct stage *stage, const struct acts_misdeed *misdeed, size_t tab)
+static void acts_explain(struct stage *stage, size_t tab)
 {
     struct tab *own = viewer_tab(stage->viewer, tab);
 
+    if (stage->on_terminal)
+        acts_show(stage, tab, NULL); /* what is known already; lines come once, when all of it is */
+    bool known = stage_wait(stage, ACTS_BACKTRACE_MS, acts_has_backtrace, tab);
+    const char *text = viewer_backtrace(stage->viewer, tab);
+    stage_check(stage, known && strstr(text, "crash_test"), "a backtrace with symbols that names the culprit");
     acts_show(stage, tab, NULL);
-    if (misdeed->has_backtrace) {
-        bool known = stage_wait(stage, ACTS_BACKTRACE_MS, acts_has_backtrace, tab);
-        const char *text = viewer_backtrace(stage->viewer, tab);
-        if (stage_check(stage, known && strstr(text, "crash_test"), "a backtrace with symbols that names the culprit"))
-            acts_show(stage, tab, NULL);
-    }
     stage_look(stage, ACTS_REPORT_MS);
     stage_check(stage, tab_frame(own) != NULL, "the sad tab keeps its last good frame");
     viewer_set_mode(stage->viewer, VIEWER_PAGE);
@@ -222,7 +219,7 @@ static void acts_misdeed(struct stage *stage, const struct acts_misdeed *misdeed
     stage_look(stage, ACTS_QUIET_MS);
     figures_take(stage, &story.before);
     if (acts_misbehave(stage, misdeed, tab)) {
-        acts_explain(stage, misdeed, tab);
+        acts_explain(stage, tab);
         acts_reload(stage, tab, took, sizeof(took));
         acts_neighbours(stage, &story, tab, &sum);
         stage_look(stage, ACTS_AFTER_MS);
