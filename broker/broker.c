@@ -10,6 +10,7 @@
 
 #include "broker/broker_private.h"
 #include "broker/crash/autopsy.h"
+#include "broker/services.h"
 #include "broker/signals.h"
 #include "broker/trace/audit.h"
 #include "broker/trace/recording.h"
@@ -25,10 +26,8 @@ struct broker {
     const struct broker_listener *listener;
     void *userdata;
     struct policy policy;
-    struct loop *loop;
+    struct services services;
     struct signals *signals;
-    struct trace *trace;
-    struct recording *recording;
     struct audit *audit;
     struct loop_source *flush_timer;
     struct renderer_pool *pool;
@@ -113,7 +112,7 @@ static void ask_shutdown(struct broker *broker, int signal)
     if (broker->listener->shutdown != NULL)
         broker->listener->shutdown(broker, broker->shutdown_count, deadline, broker->userdata);
     else
-        loop_stop(broker->loop, 128 + signal);
+        loop_stop(broker->services.loop, 128 + signal);
 }
 
 static void on_signal(int signal, void *userdata)
@@ -238,8 +237,9 @@ static void on_renderer_ended(struct renderer *renderer, const struct exit_repor
     struct broker *broker = userdata;
     broker->end_counts[report->cause]++;
     counters_merge(&broker->past, renderer_counters(renderer));
-    if (broker->trace != NULL)
-        trace_instant(broker->trace, report->pid, exit_cause_name(report->cause), report->summary, report->noticed_ns);
+    if (broker->services.trace != NULL)
+        trace_instant(broker->services.trace, report->pid, exit_cause_name(report->cause), report->summary,
+                      report->noticed_ns);
     autopsies_begin(broker->autopsies, renderer, report);
 }
 
@@ -265,20 +265,20 @@ static void flush_trace(struct broker *broker)
     uint64_t now = clock_now_ns();
     counters_init(&sum);
     broker_sum_counters(broker, &sum);
-    trace_counter(broker->trace, getpid(), "messages.to_renderer", now, counters_messages(sum.to_renderer));
-    trace_counter(broker->trace, getpid(), "messages.to_broker", now, counters_messages(sum.to_broker));
+    trace_counter(broker->services.trace, getpid(), "messages.to_renderer", now, counters_messages(sum.to_renderer));
+    trace_counter(broker->services.trace, getpid(), "messages.to_broker", now, counters_messages(sum.to_broker));
     counters_fini(&sum);
-    trace_flush(broker->trace);
+    trace_flush(broker->services.trace);
 }
 
 /* A broker that is killed loses at most this interval. */
 static int on_flush_timer(struct loop_source *source, void *userdata)
 {
     struct broker *broker = userdata;
-    if (broker->trace != NULL)
+    if (broker->services.trace != NULL)
         flush_trace(broker);
-    if (broker->recording != NULL)
-        recording_flush(broker->recording);
+    if (broker->services.recording != NULL)
+        recording_flush(broker->services.recording);
     loop_timer_set(source, clock_now_ms() + FLUSH_INTERVAL_MS);
     return 0;
 }
@@ -287,12 +287,12 @@ static int start_trace(struct broker *broker)
 {
     if (broker->options.trace_path == NULL)
         return 0;
-    int error = trace_open(broker->options.trace_path, &broker->trace);
+    int error = trace_open(broker->options.trace_path, &broker->services.trace);
     if (error < 0)
         return error;
-    trace_process_name(broker->trace, getpid(), "broker");
-    trace_thread_name(broker->trace, getpid(), 0, "handling");
-    trace_thread_name(broker->trace, getpid(), 1, "sending");
+    trace_process_name(broker->services.trace, getpid(), "broker");
+    trace_thread_name(broker->services.trace, getpid(), 0, "handling");
+    trace_thread_name(broker->services.trace, getpid(), 1, "sending");
     return 0;
 }
 
@@ -300,10 +300,10 @@ static int start_records(struct broker *broker)
 {
     int error = start_trace(broker);
     if (error == 0 && broker->options.recording_path != NULL)
-        error = recording_create(broker->options.recording_path, &broker->recording);
-    if (error < 0 || (broker->trace == NULL && broker->recording == NULL))
+        error = recording_create(broker->options.recording_path, &broker->services.recording);
+    if (error < 0 || (broker->services.trace == NULL && broker->services.recording == NULL))
         return error;
-    error = loop_add_timer(broker->loop, on_flush_timer, broker, &broker->flush_timer);
+    error = loop_add_timer(broker->services.loop, on_flush_timer, broker, &broker->flush_timer);
     if (error == 0)
         loop_timer_set(broker->flush_timer, clock_now_ms() + FLUSH_INTERVAL_MS);
     return error;
@@ -338,6 +338,7 @@ int broker_create(const struct broker_options *options, const struct broker_list
     if (broker == NULL)
         return -ENOMEM;
     broker->options = *options;
+    broker->services.policy = &broker->policy;
     broker->listener = listener != NULL ? listener : &nobody;
     broker->userdata = userdata;
     counters_init(&broker->past);
@@ -352,9 +353,9 @@ int broker_create(const struct broker_options *options, const struct broker_list
     if (error < 0)
         log_peer(LOG_ERROR, why, strlen(why), "policy=refused");
     if (error == 0)
-        error = loop_create(&broker->loop);
+        error = loop_create(&broker->services.loop);
     if (error == 0)
-        error = signals_create(broker->loop, options->handle_signals, on_signal, broker, &broker->signals);
+        error = signals_create(broker->services.loop, options->handle_signals, on_signal, broker, &broker->signals);
     if (error == 0)
         error = autopsies_create(broker, broker->listener->backtrace != NULL, &autopsy_listener, broker,
                                  &broker->autopsies);
@@ -384,15 +385,15 @@ void broker_destroy(struct broker *broker)
     audit_destroy(broker->audit);
     cgroup_destroy(broker->cgroup);
     loop_source_remove(&broker->flush_timer);
-    int error = trace_close(broker->trace);
+    int error = trace_close(broker->services.trace);
     if (error < 0)
         log_write(LOG_ERROR, "trace=\"%s\" error=\"%s\"", broker->options.trace_path, strerror(-error));
-    error = recording_close(broker->recording);
+    error = recording_close(broker->services.recording);
     if (error < 0)
         log_write(LOG_ERROR, "recording=\"%s\" error=\"%s\"", broker->options.recording_path, strerror(-error));
     signals_destroy(broker->signals);
-    if (broker->loop != NULL)
-        loop_destroy(broker->loop);
+    if (broker->services.loop != NULL)
+        loop_destroy(broker->services.loop);
     counters_fini(&broker->past);
     free(broker);
 }
@@ -402,9 +403,14 @@ struct audit *broker_audit(const struct broker *broker)
     return broker->audit;
 }
 
+const struct services *broker_services(const struct broker *broker)
+{
+    return &broker->services;
+}
+
 struct loop *broker_loop(struct broker *broker)
 {
-    return broker->loop;
+    return broker->services.loop;
 }
 
 const struct policy *broker_policy(const struct broker *broker)
@@ -414,12 +420,12 @@ const struct policy *broker_policy(const struct broker *broker)
 
 struct trace *broker_trace(struct broker *broker)
 {
-    return broker->trace;
+    return broker->services.trace;
 }
 
 struct recording *broker_recording(struct broker *broker)
 {
-    return broker->recording;
+    return broker->services.recording;
 }
 
 const struct broker_options *broker_options(const struct broker *broker)

@@ -20,6 +20,7 @@ struct broker;
 struct renderer;
 struct audit;
 struct recording;
+struct services;
 struct trace;
 
 struct broker_options {
@@ -62,6 +63,8 @@ int broker_create(const struct broker_options *options, const struct broker_list
 /* Kills what is left, waits for every child, writes the trace's end. Takes NULL. */
 void broker_destroy(struct broker *broker);
 
+/* Lives as long as the broker. */
+const struct services *broker_services(const struct broker *broker);
 struct loop *broker_loop(struct broker *broker);
 struct audit *broker_audit(const struct broker *broker); /* borrowed; NULL: nothing is counted */
 const struct policy *broker_policy(const struct broker *broker);

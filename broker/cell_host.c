@@ -335,7 +335,7 @@ static int start(struct cell_host *cell, const char *path)
         fd_close(&ours.stderr_read);
         return error;
     }
-    error = peer_create(cell->broker, "zygote", &ours, &zygote_listener, cell, &cell->zygote);
+    error = peer_create(broker_services(cell->broker), "zygote", &ours, &zygote_listener, cell, &cell->zygote);
     if (error == 0)
         error = peer_adopt(cell->zygote, pid);
     if (error == 0 && broker_trace(cell->broker) != NULL)

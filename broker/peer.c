@@ -15,8 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "broker/broker.h"
 #include "broker/peer_log.h"
+#include "broker/policy_file.h"
+#include "broker/services.h"
 #include "broker/trace/recording.h"
 #include "broker/trace/trace.h"
 #include "broker/trace/trace_messages.h"
@@ -39,7 +40,7 @@ enum {
 };
 
 struct peer {
-    struct broker *broker;
+    const struct services *services;
     struct loop *loop;
     char label[32];
     const struct peer_listener *listener;
@@ -128,7 +129,7 @@ int peer_signal(struct peer *peer, int signal)
 
 static void trace_received(struct peer *peer, const struct channel_message *message)
 {
-    struct trace *trace = broker_trace(peer->broker);
+    struct trace *trace = peer->services->trace;
     if (trace != NULL)
         trace_message(trace, &(struct trace_message){.pid = peer->pid,
                                                      .is_upward = true,
@@ -139,14 +140,14 @@ static void trace_received(struct peer *peer, const struct channel_message *mess
 
 static void trace_handled(struct peer *peer)
 {
-    struct trace *trace = broker_trace(peer->broker);
+    struct trace *trace = peer->services->trace;
     if (trace != NULL)
         trace_message_end(trace);
 }
 
 static void trace_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope)
 {
-    struct trace *trace = broker_trace(peer->broker);
+    struct trace *trace = peer->services->trace;
     if (trace == NULL)
         return;
     trace_message(trace, &(struct trace_message){.pid = peer->pid,
@@ -176,7 +177,7 @@ static void note_sent(struct peer *peer, const Bulkhead__ToRenderer *envelope, u
 
 static void record(struct peer *peer, enum recording_kind kind, const void *bytes, size_t size_bytes)
 {
-    struct recording *recording = broker_recording(peer->broker);
+    struct recording *recording = peer->services->recording;
     if (recording != NULL)
         recording_add(recording, peer->recording_id, peer->pid, kind, bytes, size_bytes);
 }
@@ -229,7 +230,7 @@ static enum violation handle_message(struct peer *peer, struct channel_message *
  * was read: a look at the clock for each message would cost as much as its dispatch. */
 static bool take_token(struct peer *peer, uint64_t now)
 {
-    double rate = broker_policy(peer->broker)->messages_per_second;
+    double rate = peer->services->policy->messages_per_second;
     peer->tokens += (double)(now - peer->tokens_at_ns) * rate / 1e9;
     if (peer->tokens > rate)
         peer->tokens = rate;
@@ -441,8 +442,8 @@ bool peer_wait_blocking(struct peer *peer, int timeout_ms)
     }
 }
 
-int peer_create(struct broker *broker, const char *label, struct peer_fds *fds, const struct peer_listener *listener,
-                void *userdata, struct peer **ret_peer)
+int peer_create(const struct services *services, const char *label, struct peer_fds *fds,
+                const struct peer_listener *listener, void *userdata, struct peer **ret_peer)
 {
     struct peer *peer = calloc(1, sizeof *peer);
     if (peer == NULL) {
@@ -451,18 +452,18 @@ int peer_create(struct broker *broker, const char *label, struct peer_fds *fds, 
         fd_close(&fds->stderr_read);
         return -ENOMEM;
     }
-    peer->broker = broker;
-    peer->loop = broker_loop(broker);
+    peer->services = services;
+    peer->loop = services->loop;
     peer->listener = listener;
     peer->userdata = userdata;
     peer->pidfd = -1;
     snprintf(peer->label, sizeof peer->label, "%s", label);
-    if (broker_recording(broker) != NULL)
-        peer->recording_id = recording_new_peer(broker_recording(broker));
+    if (services->recording != NULL)
+        peer->recording_id = recording_new_peer(services->recording);
     counters_init(&peer->counters);
     peer->tokens_at_ns = clock_now_ns();
-    peer->tokens = broker_policy(broker)->messages_per_second;
-    int error = peer_log_create(broker, peer->label, &fds->stdout_read, &fds->stderr_read, &peer->log);
+    peer->tokens = services->policy->messages_per_second;
+    int error = peer_log_create(services, peer->label, &fds->stdout_read, &fds->stderr_read, &peer->log);
     int channel_error = channel_create(fd_steal(&fds->channel), CHANNEL_BROKER, &peer->counters, &peer->channel);
     if (error == 0)
         error = channel_error;
@@ -510,8 +511,8 @@ int peer_send(struct peer *peer, Bulkhead__ToRenderer *envelope, int *fds, size_
     if (result < 0)
         return result;
     note_sent(peer, envelope, counter->bytes - bytes_before, n_fds);
-    if (broker_recording(peer->broker) != NULL)
-        recording_add_sent(broker_recording(peer->broker), peer->recording_id, peer->pid, envelope);
+    if (peer->services->recording != NULL)
+        recording_add_sent(peer->services->recording, peer->recording_id, peer->pid, envelope);
     trace_sent(peer, envelope);
     if (peer->flush_source == NULL)
         return loop_defer(peer->loop, on_buffered, peer, &peer->flush_source);

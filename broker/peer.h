@@ -17,7 +17,7 @@
 #include "common/counters.h"
 #include "common/loop.h"
 
-struct broker;
+struct services;
 struct peer;
 
 struct peer_end {
@@ -43,8 +43,8 @@ struct peer_fds {
 
 /* `label` ("renderer=3") is copied into log lines. pid must be a child of this process. 0 or -errno; takes the fds on
  * failure too. The pid may be 0 for now: peer_adopt() follows. */
-int peer_create(struct broker *broker, const char *label, struct peer_fds *fds, const struct peer_listener *listener,
-                void *userdata, struct peer **ret_peer);
+int peer_create(const struct services *services, const char *label, struct peer_fds *fds,
+                const struct peer_listener *listener, void *userdata, struct peer **ret_peer);
 /* Names the process. 0, or -errno; -ECHILD if it is no child of ours. */
 int peer_adopt(struct peer *peer, pid_t pid);
 /* Frees it without a word; the process must have ended or never been adopted. Takes NULL. Safe inside its callbacks. */

@@ -8,7 +8,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "broker/broker.h"
+#include "broker/policy_file.h"
+#include "broker/services.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/log.h"
@@ -26,7 +27,7 @@ struct stream {
 };
 
 struct peer_log {
-    struct broker *broker;
+    const struct services *services;
     const char *label;
     struct stream streams[STREAMS];
     uint64_t second;       // of the monotonic clock, for the rate
@@ -43,7 +44,7 @@ bool peer_log_admit(struct peer_log *log, size_t bytes)
         log->second = second;
         log->bytes_logged = log->bytes_dropped = 0;
     }
-    if (log->bytes_logged + bytes > broker_policy(log->broker)->log_text_bytes_per_second) {
+    if (log->bytes_logged + bytes > log->services->policy->log_text_bytes_per_second) {
         log->bytes_dropped += bytes;
         return false;
     }
@@ -97,7 +98,8 @@ static int on_stream(struct loop_source *source, int fd, uint32_t events, void *
     return 0;
 }
 
-int peer_log_create(struct broker *broker, const char *label, int *stdout_fd, int *stderr_fd, struct peer_log **ret_log)
+int peer_log_create(const struct services *services, const char *label, int *stdout_fd, int *stderr_fd,
+                    struct peer_log **ret_log)
 {
     struct peer_log *log = calloc(1, sizeof *log);
     if (log == NULL) {
@@ -105,7 +107,7 @@ int peer_log_create(struct broker *broker, const char *label, int *stdout_fd, in
         fd_close(stderr_fd);
         return -ENOMEM;
     }
-    log->broker = broker;
+    log->services = services;
     log->label = label;
     log->streams[0] = (struct stream){.log = log, .name = "stdout", .fd = fd_steal(stdout_fd)};
     log->streams[1] = (struct stream){.log = log, .name = "stderr", .fd = fd_steal(stderr_fd)};
@@ -113,7 +115,7 @@ int peer_log_create(struct broker *broker, const char *label, int *stdout_fd, in
         struct stream *stream = &log->streams[i];
         int error = fd_set_nonblocking(stream->fd, 1);
         if (error == 0)
-            error = loop_add_fd(broker_loop(broker), stream->fd, EPOLLIN, on_stream, stream, &stream->source);
+            error = loop_add_fd(services->loop, stream->fd, EPOLLIN, on_stream, stream, &stream->source);
         if (error < 0) {
             peer_log_destroy(log);
             return error;

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct broker;
+struct services;
 struct peer_log;
 
 /* Takes both fds. `label` is borrowed for the log's life. 0 or -errno. */
-int peer_log_create(struct broker *broker, const char *label, int *stdout_fd, int *stderr_fd,
+int peer_log_create(const struct services *services, const char *label, int *stdout_fd, int *stderr_fd,
                     struct peer_log **ret_log);
 /* Whether so much text more may be logged in this second; what may not is counted as dropped. */
 bool peer_log_admit(struct peer_log *log, size_t bytes);

@@ -292,7 +292,7 @@ static int make_peer(struct renderer *renderer)
     snprintf(label, sizeof label, "renderer=%u", renderer->id);
     int error = make_fds(renderer, &ours);
     if (error == 0)
-        return peer_create(renderer->broker, label, &ours, &peer_listener, renderer, &renderer->peer);
+        return peer_create(broker_services(renderer->broker), label, &ours, &peer_listener, renderer, &renderer->peer);
     fd_close(&ours.channel);
     fd_close(&ours.stdout_read);
     fd_close(&ours.stderr_read);
