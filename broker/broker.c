@@ -173,14 +173,6 @@ void broker_note_layers(const struct broker *broker, struct renderer *renderer)
     renderer_note_layer(renderer, &channel);
 }
 
-/* The broker's own word is a sentence already. */
-static const char *reason_of(const struct layer_status *status)
-{
-    if (status->error != 0 && !layer_is_of_broker(status->layer))
-        return strerror(status->error);
-    return status->evidence[0] != '\0' ? status->evidence : "this host does not have it";
-}
-
 static int check_required(const struct broker *broker, char *ret_why, size_t why_bytes)
 {
     for (unsigned i = 0; i < LAYERS; i++) {
@@ -188,7 +180,7 @@ static int check_required(const struct broker *broker, char *ret_why, size_t why
         if ((broker->options.require & LAYER_BIT(i)) == 0 || status->in_force)
             continue;
         snprintf(ret_why, why_bytes, "required layer %s is not in force here (%s); %sleave it out of --require%s",
-                 layer_name(i), reason_of(status),
+                 layer_name(i), layer_reason(status),
                  layer_is_optional(i) ? "see bulkhead help layers for how to get it, or " : "", " to go on without it");
         return -EPERM;
     }

@@ -94,6 +94,28 @@ int layer_set_parse(const char *text, layer_set *ret_layers, const char **ret_ba
     return 0;
 }
 
+/* Where the system's words for an error would mislead: nobody can free space here, and there is no device. */
+static const struct reason {
+    Bulkhead__LayerFact__Layer layer;
+    int error;
+    const char *words;
+} reasons[] = {
+    {BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE, ENOSPC, "the limit user.max_user_namespaces is reached"},
+    {BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE, EPERM, "this host lets you make none"},
+    {BULKHEAD__LAYER_FACT__LAYER__USER_NAMESPACE, EACCES, "this host lets you make none"},
+    {BULKHEAD__LAYER_FACT__LAYER__SPECULATION_CONTROL, ENXIO, "the kernel offers no control over it"},
+};
+
+const char *layer_reason(const struct layer_status *status)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].layer == status->layer && reasons[i].error == status->error)
+            return reasons[i].words;
+    if (status->error != 0 && !layer_is_of_broker(status->layer))
+        return strerror(status->error);
+    return status->evidence[0] != '\0' ? status->evidence : "this host does not have it";
+}
+
 void layers_init(struct layer_status layers[LAYERS])
 {
     for (unsigned i = 0; i < LAYERS; i++)

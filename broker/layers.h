@@ -34,6 +34,9 @@ struct layer_status {
     char evidence[320]; /* escaped */
 };
 
+/* Why it is not in force, in words that fit into brackets. The broker's own evidence is a sentence already. */
+const char *layer_reason(const struct layer_status *status);
+
 /* Nothing known yet. */
 void layers_init(struct layer_status layers[LAYERS]);
 /* What channel_refuses_fds() said of the broker's end. */

@@ -102,6 +102,8 @@ struct batch_file {
 /* Called from the loop. */
 struct batch_listener {
     void (*cell_ready)(struct batch *batch, void *userdata);
+    /* One is being worked at now. */
+    void (*page_begun)(struct batch *batch, const struct batch_file *file, void *userdata);
     void (*page_done)(struct batch *batch, const struct batch_file *file, const struct batch_page *page,
                       void *userdata);
     void (*file_done)(struct batch *batch, const struct batch_file *file, void *userdata);

@@ -65,6 +65,8 @@ static void worker_next(struct batch_worker *worker)
         batch_error_set(&error, EXIT_CODE_INTERNAL, "the renderer takes no more requests");
         page_failed(worker, &error);
         worker_finish(worker);
+    } else if (worker->batch->listener->page_begun) {
+        worker->batch->listener->page_begun(worker->batch, worker->file, worker->batch->userdata);
     }
 }
 

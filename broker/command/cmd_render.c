@@ -32,16 +32,22 @@ static void on_cell_ready(struct batch *batch, void *userdata)
     cli_sandbox_warn(batch_broker(batch), stderr);
 }
 
-static void on_page_done(struct batch *batch, const struct batch_file *file, const struct batch_page *page,
-                         void *userdata)
+/* The first page may take its time: how many there are is known before. */
+static void show_progress(struct batch *batch, const struct batch_file *file, void *userdata)
 {
     struct render_view *view = userdata;
     size_t settled, total;
-    (void)page;
     if (view->progress.style == PROGRESS_NONE)
         return;
     batch_progress(batch, &settled, &total);
     progress_show(&view->progress, settled, total, document_name(file->document));
+}
+
+static void on_page_done(struct batch *batch, const struct batch_file *file, const struct batch_page *page,
+                         void *userdata)
+{
+    (void)page;
+    show_progress(batch, file, userdata);
 }
 
 static void on_file_done(struct batch *batch, const struct batch_file *file, void *userdata)
@@ -69,8 +75,11 @@ static void on_crash_report(struct batch *batch, const struct batch_file *file, 
     batch_report_crash_line(stderr, file, path, why);
 }
 
-static const struct batch_listener listener = {
-    .cell_ready = on_cell_ready, .page_done = on_page_done, .file_done = on_file_done, .crash_report = on_crash_report};
+static const struct batch_listener listener = {.cell_ready = on_cell_ready,
+                                               .page_begun = show_progress,
+                                               .page_done = on_page_done,
+                                               .file_done = on_file_done,
+                                               .crash_report = on_crash_report};
 
 static void print_summary(const struct batch *batch, uint64_t elapsed_ns)
 {

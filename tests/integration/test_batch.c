@@ -15,6 +15,7 @@
 
 #include "broker/command/exit_codes.h"
 #include "tests/support/process.h"
+#include "tests/support/pseudo_terminal.h"
 #include "tests/support/scratch.h"
 
 #define RUN(result, options, ...) process_run((const char *const[]){__VA_ARGS__, NULL}, options, result)
@@ -239,6 +240,32 @@ static void a_name_that_json_cannot_say_is_there_byte_for_byte_as_well(void **st
     process_result_free(&result);
 }
 
+static void a_terminal_shows_how_far_it_is_until_something_is_said(void **state)
+{
+    struct pseudo_terminal terminal;
+    char out[SCRATCH_PATH];
+    const char *const argv[] = {"bulkhead",
+                                "render",
+                                tour,
+                                "-p",
+                                "1-3",
+                                "-o",
+                                scratch_path(state, "%d.png", out),
+                                "--crash-test",
+                                "hang",
+                                "--timeout",
+                                "2",
+                                "--no-crash-reports",
+                                NULL};
+    pseudo_terminal_start(&terminal, 80, 24, argv, NULL);
+    assert_int_equal(pseudo_terminal_wait(&terminal), EXIT_CODE_TIMEOUT);
+    const char *bar = strstr(terminal.output, "\r\033[K0/3 [........................] tour.pdf");
+    assert_non_null(bar);
+    const char *error = strstr(bar, "took too long"), *gone = strstr(bar + 1, "\r\033[K");
+    assert_true(error != NULL && gone != NULL && gone < error);
+    pseudo_terminal_end(&terminal);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
@@ -251,6 +278,7 @@ int main(void)
         TEST(an_interrupt_keeps_finished_pages_and_leaves_no_half_ones),
         TEST(a_name_that_json_cannot_say_is_there_byte_for_byte_as_well),
         TEST(default_names_stand_in_the_working_directory),
+        TEST(a_terminal_shows_how_far_it_is_until_something_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
