@@ -34,8 +34,9 @@ size_t codec_types(const struct codec *codec, unsigned ret_types[CODEC_TYPES])
 
 unsigned codec_type_of(const ProtobufCMessage *envelope)
 {
-    return envelope->descriptor == codec_to_renderer.descriptor ? ((const Bulkhead__ToRenderer *)envelope)->message_case
-                                                                : ((const Bulkhead__ToBroker *)envelope)->message_case;
+    if (envelope->descriptor == codec_to_renderer.descriptor)
+        return ((const Bulkhead__ToRenderer *)envelope)->message_case;
+    return ((const Bulkhead__ToBroker *)envelope)->message_case;
 }
 
 int codec_arena_init(struct codec_arena *arena)

@@ -73,7 +73,7 @@ static uint64_t packet_calls(const struct bench_load *load, uint32_t *times_ns)
 {
     struct task task = {.load = load};
     uint32_t lot = lot_of(load);
-    uint64_t asked_ns[LOTS];
+    uint64_t asked_ns[LOTS] = {0};
     uint32_t asked = 0;
     if ((size_t)lot * ANSWER_BYTES > PACKET_BYTES || load->count % lot != 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, task.pair) < 0)
