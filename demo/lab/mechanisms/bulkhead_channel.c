@@ -122,16 +122,26 @@ static const ProtobufCBinaryData *bytes_of(const struct lab_link *link, const st
                : NULL;
 }
 
-static int bulkhead_channel_receive(struct lab_link *link, void *data, size_t size_bytes)
+/* Each side waits as it does in earnest: a renderer for its broker alone. */
+static int await_message(struct lab_link *link, struct channel_message *ret_message)
 {
-    struct channel_message message;
     int rc;
 
-    while ((rc = channel_receive(link->channel, &message)) == CHANNEL_EMPTY) {
+    if (!link->is_broker)
+        return channel_receive_waiting(link->channel, ret_message);
+    while ((rc = channel_receive(link->channel, ret_message)) == CHANNEL_EMPTY) {
         rc = wait_for(link, POLLIN);
         if (rc < 0)
             return rc;
     }
+    return rc;
+}
+
+static int bulkhead_channel_receive(struct lab_link *link, void *data, size_t size_bytes)
+{
+    struct channel_message message;
+    int rc = await_message(link, &message);
+
     if (rc != CHANNEL_OK)
         return rc < 0 ? rc : rc == CHANNEL_END ? -EPIPE : -EBADMSG;
     const ProtobufCBinaryData *bytes = bytes_of(link, &message);
