@@ -150,9 +150,18 @@ static void set_limits(struct renderer *renderer, uint32_t timeout_ms)
     };
 }
 
+static bool is_past_its_time(const struct renderer *renderer)
+{
+    return renderer->fatal != NULL && (renderer->fatal_reason == KILL_TIMEOUT || renderer->fatal_reason == KILL_HUNG);
+}
+
 static enum violation on_message(struct peer *peer, struct channel_message *message, void *userdata)
 {
     (void)peer;
+    /* Too late: were its answer taken while its stack is being asked for, the next request would be blamed for its end.
+     */
+    if (is_past_its_time(userdata))
+        return VIOLATION_NONE;
     return inbound_dispatch(userdata, message);
 }
 

@@ -328,6 +328,17 @@ static void one_that_will_not_go_is_made_to(void **state)
     assert_int_equal(kill(pid, 0), -1);
 }
 
+static void what_comes_after_its_time_is_no_answer(void **state)
+{
+    struct field *field = *state;
+    struct siege_tab tab = {0};
+    siege_attack(&field->siege, "about:answers-when-condemned", &tab);
+    siege_until(&field->siege, &tab.has_ended, "answers-when-condemned");
+    assert_int_equal(tab.end.cause, EXIT_CAUSE_HUNG);
+    assert_false(tab.has_info);
+    siege_tab_close(&tab);
+}
+
 static void forged_last_words_do_not_reach_the_symboliser_as_truth(void **state)
 {
     struct field *field = *state;
@@ -514,6 +525,7 @@ int main(void)
         TEST(a_renderer_that_reads_nothing_meets_the_cap_of_its_queue),
         TEST(a_kill_from_outside_is_told_as_one),
         TEST(one_that_will_not_go_is_made_to),
+        TEST(what_comes_after_its_time_is_no_answer),
         TEST(forged_last_words_do_not_reach_the_symboliser_as_truth),
         TEST(fds_pushed_at_the_broker_never_arrive),
         TEST(hostile_paths_open_nothing_beyond_the_directory),

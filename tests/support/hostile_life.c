@@ -177,6 +177,19 @@ static bool sleeps(struct attacker *self)
     attacker_sleep();
 }
 
+/* Silent until it is asked for its stack, which is to say: until it is as good as dead. */
+static bool answers_when_condemned(struct attacker *self)
+{
+    sigset_t set;
+    int number;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigwait(&set, &number);
+    attacker_say_info(self, self->navigate_id, ATTACKER_PAGES, "", 0);
+    attacker_sleep();
+}
+
 static bool closes_channel(struct attacker *self)
 {
     close(self->fd);
@@ -242,6 +255,7 @@ const struct attack hostile_life_attacks[] = {
     {"dies-of-sigterm", ATTACK_AT_NAVIGATE, dies_of_sigterm},
     {"stops-itself", ATTACK_AT_NAVIGATE, stops_itself},
     {"sleeps", ATTACK_AT_NAVIGATE, sleeps},
+    {"answers-when-condemned", ATTACK_AT_NAVIGATE, answers_when_condemned},
     {"closes-channel", ATTACK_AT_NAVIGATE, closes_channel},
     {"shuts-its-mouth", ATTACK_AT_NAVIGATE, shuts_its_mouth},
     {"shuts-its-ears", ATTACK_AT_NAVIGATE, shuts_its_ears},
