@@ -148,6 +148,8 @@ const struct attack_unlike attack_list_unlikes[] = {
     UNLIKE("writer-seals", SECCOMP, REFUSED, "EPERM", "seals"),
 
     UNLIKE("mmap-beyond-limit", RESOURCE_LIMITS, SUCCEEDED, "", "nothing"),
+    /* It takes gigabytes until then. */
+    UNLIKE("allocates-for-ever", RESOURCE_LIMITS, HUNG, "no answer", "watchdog", OR(MEMORY, "", "kernel")),
     UNLIKE("push-1-fd", CHANNEL_REFUSES_FDS, BAD_MESSAGE, "unexpected fds", "codec scan"),
     UNLIKE("push-253-fds", CHANNEL_REFUSES_FDS, BAD_MESSAGE, "unexpected fds", "codec scan"),
     {0},
