@@ -39,6 +39,25 @@ static void refuses_more_than_it_can_hold(void **state)
     assert_int_equal(requests_open(&requests, MEASURE, false, 1), 0);
 }
 
+static void one_that_stays_open_is_found_while_many_others_come_and_go(void **state)
+{
+    (void)state;
+    struct requests requests;
+    requests_init(&requests);
+    uint64_t old = requests_open(&requests, MEASURE, false, 1);
+    for (int i = 0; i < 3 * REQUESTS_OPEN; i++) {
+        uint64_t id = requests_open(&requests, MEASURE, false, 2);
+        assert_int_equal(requests_find(&requests, id)->id, id);
+        assert_int_equal(requests_find(&requests, old)->id, old);
+        requests_close(&requests, id);
+        assert_null(requests_find(&requests, id));
+    }
+    for (int i = 1; i < REQUESTS_OPEN; i++)
+        assert_int_not_equal(requests_open(&requests, MEASURE, false, 3), 0);
+    assert_int_equal(requests_open(&requests, MEASURE, false, 3), 0);
+    assert_int_equal(requests_oldest_ms(&requests), 1);
+}
+
 static void a_new_paint_ends_the_scene_before_it_but_its_frames_still_match(void **state)
 {
     (void)state;
@@ -193,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_grow_and_closed_ones_are_not_found),
         cmocka_unit_test(refuses_more_than_it_can_hold),
+        cmocka_unit_test(one_that_stays_open_is_found_while_many_others_come_and_go),
         cmocka_unit_test(a_paint_knows_its_page_and_a_scroll_that_of_the_paint_before),
         cmocka_unit_test(a_new_paint_ends_the_scene_before_it_but_its_frames_still_match),
         cmocka_unit_test(a_frame_may_cross_with_a_long_burst_of_paints),
