@@ -371,6 +371,8 @@ void broker_destroy(struct broker *broker)
 {
     if (broker == NULL)
         return;
+    if (broker->services.trace != NULL)
+        flush_trace(broker); /* a short run's only look at the counters */
     autopsies_destroy(broker->autopsies);
     renderer_pool_destroy(broker->pool);
     shared_buffer_fini(&broker->shared_buffer);

@@ -284,6 +284,29 @@ static void a_trace_stays_valid_when_the_broker_is_killed(void **state)
     free(text);
 }
 
+static void a_trace_of_a_short_run_has_its_counters_too(void **state)
+{
+    struct process_result result;
+    char trace[SCRATCH_PATH];
+    size_t bytes, i, counters = 0;
+    scratch_path(state, "trace.json", trace);
+    process_run((const char *const[]){"bulkhead", "info", "about:blank", "--trace", trace, NULL}, NULL, &result);
+    assert_int_equal(result.exit_code, 0);
+    process_result_free(&result);
+    char *text = scratch_read(trace, &bytes);
+    assert_non_null(text);
+    json_t *root = json_loads(text, 0, NULL), *event;
+    json_array_foreach(root, i, event) {
+        if (strcmp(process_json_text(event, "ph"), "C") != 0)
+            continue;
+        counters++;
+        assert_true(json_integer_value(json_object_get(json_object_get(event, "args"), "value")) > 0);
+    }
+    assert_true(counters >= 2);
+    json_decref(root);
+    free(text);
+}
+
 static void a_missing_layer_is_named_and_required_ones_refuse(void **state)
 {
     struct process_result result;
@@ -355,6 +378,7 @@ int main(void)
         TEST(a_killed_broker_leaves_no_process_behind),
         TEST(two_interrupts_end_at_once_and_one_ends_by_its_deadline),
         TEST(a_trace_stays_valid_when_the_broker_is_killed),
+        TEST(a_trace_of_a_short_run_has_its_counters_too),
         TEST(a_missing_layer_is_named_and_required_ones_refuse),
         TEST(a_warning_names_no_wall_that_is_missing_as_well),
         TEST(goes_on_without_user_namespaces_and_says_so),
