@@ -108,6 +108,16 @@ fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engi
 
 #else
 
+/* What it is has been decided. MuPDF 1.23 would look into it once more and take whatever speaks of SVG in its first
+ * lines for a picture of that kind, whichever type it is told. */
+static fz_document *files_open_as(fz_context *ctx, const char *media_type, fz_stream *stream)
+{
+    const fz_document_handler *handler = fz_recognize_document(ctx, media_type);
+    if (!handler || !handler->open_with_stream)
+        fz_throw(ctx, FZ_ERROR_GENERIC, "nothing here opens %s", media_type);
+    return handler->open_with_stream(ctx, stream);
+}
+
 fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engine_host *host, const char *media_type,
                                               fz_stream *stream)
 {
@@ -115,7 +125,7 @@ fz_document *engine_mupdf_files_open_document(fz_context *ctx, const struct engi
     fz_var(document);
     fz_set_user_context(ctx, (void *)(uintptr_t)host);
     fz_try(ctx)
-        document = fz_open_document_with_stream(ctx, media_type, stream);
+        document = files_open_as(ctx, media_type, stream);
     fz_always(ctx)
         fz_set_user_context(ctx, NULL);
     fz_catch(ctx)
