@@ -804,15 +804,16 @@ static void complains_of_each_page_by_itself_even_in_the_same_words(void **state
                                "2 0 obj<</Type/Pages/Count 2/Kids[3 0 R 4 0 R]/MediaBox[0 0 50 50]>>endobj\n"
                                "3 0 obj<</Type/Page/Parent 2 0 R/Contents 5 0 R>>endobj\n"
                                "4 0 obj<</Type/Page/Parent 2 0 R/Contents 5 0 R>>endobj\n"
-                               "5 0 obj<</Length 7>>stream\nfrobni \nendstream endobj\n"
+                               "5 0 obj<</Length 7>>stream\n(x) Tj \nendstream endobj\n"
                                "trailer<</Root 1 0 R/Size 6>>\n";
-    documents_write_text(samples, "unknown-word.pdf", head, NULL);
+    documents_write_text(samples, "fontless.pdf", head, NULL);
     struct engine_driver driver;
-    open_sample(&driver, "unknown-word.pdf");
+    open_sample(&driver, "fontless.pdf");
     for (uint32_t page = 0; page < 2; page++) {
         driver.warning_count = 0;
         struct engine_driver_picture picture = paint_page(&driver, page, 1);
-        assert_true(has_complained(&driver, BULKHEAD__WARNING__KIND__DAMAGE, "unknown keyword: 'frobni'"));
+        assert_true(
+            has_complained(&driver, BULKHEAD__WARNING__KIND__DAMAGE, "cannot draw text since font and size not set"));
         free(picture.pixels);
     }
     engine_driver_close(&driver);
