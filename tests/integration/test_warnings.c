@@ -73,21 +73,25 @@ static void half_a_jpeg_is_painted_with_one_line_of_warning(void **state)
 static void half_a_pdf_says_so_to_info_too(void **state)
 {
     struct process_result result;
-    char in[SCRATCH_PATH], out[SCRATCH_PATH];
+    char in[SCRATCH_PATH], out[SCRATCH_PATH], text[256];
     scratch_path(state, "out-%d.png", out);
     cut(state, "sample.pdf", "half.pdf", 90, in);
+    /* What MuPDF says first of it depends on its version. */
+    json_t *report = report_of("info", in, NULL);
+    json_t *first = json_array_get(warnings_of(report), 0);
+    const char *word = process_json_text(first, "text");
+    assert_true(json_is_null(json_object_get(first, "page")));
+    assert_true(strstr(word, "startxref") != NULL || strstr(word, "broken xref") != NULL);
     RUN(&result, "bulkhead", "render", "-o", out, in);
     assert_int_equal(result.exit_code, 0);
-    assert_non_null(strstr(result.err, "half.pdf: may be incomplete: cannot find startxref (and "));
+    snprintf(text, sizeof(text), "half.pdf: may be incomplete: %s (and ", word);
+    assert_non_null(strstr(result.err, text));
     process_result_free(&result);
     RUN(&result, "bulkhead", "info", in);
     assert_int_equal(result.exit_code, 0);
-    assert_non_null(strstr(result.out, "\n  warnings   cannot find startxref\n             "));
+    snprintf(text, sizeof(text), "\n  warnings   %s\n             ", word);
+    assert_non_null(strstr(result.out, text));
     process_result_free(&result);
-    json_t *report = report_of("info", in, NULL);
-    json_t *first = json_array_get(warnings_of(report), 0);
-    assert_true(json_is_null(json_object_get(first, "page")));
-    assert_string_equal(process_json_text(first, "text"), "cannot find startxref");
     json_decref(report);
 }
 
@@ -141,13 +145,22 @@ static void a_cut_document_of_any_format_fails_or_warns(void **state)
     }
 }
 
+static size_t count_damage(json_t *warnings)
+{
+    size_t i, count = 0;
+    json_t *warning;
+    json_array_foreach(warnings, i, warning)
+        count += strcmp(process_json_text(warning, "kind"), "note") != 0;
+    return count;
+}
+
 static void a_whole_document_of_any_format_gives_no_warning(void **state)
 {
     char out[SCRATCH_PATH];
     scratch_path(state, "out-%d.png", out);
     for (size_t i = 0; i < sizeof binaries / sizeof binaries[0]; i++) {
         json_t *report = report_of("render", document_path(binaries[i]), out);
-        if (json_array_size(warnings_of(report)) != 0)
+        if (count_damage(warnings_of(report)) != 0) /* a note is none */
             fail_msg("%s: %s", binaries[i], json_dumps(warnings_of(report), 0));
         json_decref(report);
     }
