@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -136,6 +137,8 @@ static bool is_there_anyway(const json_t *page, const char *layer)
 {
     const json_t *user_namespace = row_of(process_of(page, "renderer"), "user-namespace");
     bool has_namespace = is_observed(user_namespace, "in force") || is_observed(user_namespace, "claimed");
+    if (strcmp(layer, "no-new-privs") == 0) /* whoever has it hands it on: in a container, for one */
+        return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
     if (geteuid() == 0 && strcmp(layer, "no-capabilities") == 0)
         return !has_namespace; /* the change of id takes root's */
     if (geteuid() == 0)        /* the change of id makes it undumpable, and all descriptors close on exec */
