@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,11 @@ static int ask_signalfd(void)
     sigset_t none;
     sigemptyset(&none);
     return outcome(signalfd(-1, &none, SFD_CLOEXEC));
+}
+
+static int ask_timerfd(void)
+{
+    return outcome(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
 }
 
 static int ask_socketpair(void)
@@ -74,9 +80,9 @@ static const struct {
     const char *call;
     int (*ask)(void);
 } needs[] = {
-    {"epoll_create1", ask_epoll},   {"eventfd2", ask_eventfd},   {"signalfd4", ask_signalfd},
-    {"socketpair", ask_socketpair}, {"memfd_create", ask_memfd}, {"pidfd_open", ask_pidfd},
-    {"clone3", ask_clone3},         {"waitid", ask_waitid},
+    {"epoll_create1", ask_epoll},    {"eventfd2", ask_eventfd},      {"signalfd4", ask_signalfd},
+    {"timerfd_create", ask_timerfd}, {"socketpair", ask_socketpair}, {"memfd_create", ask_memfd},
+    {"pidfd_open", ask_pidfd},       {"clone3", ask_clone3},         {"waitid", ask_waitid},
 };
 
 bool kernel_needs_explain(char *out, size_t out_bytes)

@@ -46,9 +46,8 @@ struct loop_source {
 struct loop {
     int epoll_fd;
     int timer_fd;
-    uint64_t
-        timer_at_ms;   // when timer_fd goes off, never later than the earliest of the heap while asleep; 0: it is off
-    bool has_gone_off; // timer_fd, and was not set since
+    uint64_t timer_at_ms; // when timer_fd goes off: asleep, never later than the earliest of the heap; 0: it is off
+    bool has_gone_off;    // timer_fd, and was not set since
     struct loop_source *sources, *graveyard;
     struct loop_source *queue, **queue_tail; // deferred calls, first come first served
     int queue_count;

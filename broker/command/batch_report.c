@@ -272,3 +272,13 @@ int batch_report_print_json(json_t *report, int exit_code)
     fputc('\n', stdout);
     return cli_finish_stdout(exit_code);
 }
+
+int batch_report_not_begun(struct batch_error *error, bool json)
+{
+    int code = (int)error->code;
+    batch_report_start_error(stderr, error);
+    if (json)
+        code = batch_report_print_json(batch_report_json_failed(error), code);
+    batch_error_clear(error);
+    return code;
+}

@@ -18,6 +18,9 @@ void batch_report_crash_lines(FILE *out, const struct batch_file *file);
 void batch_report_warning(FILE *stream, const struct batch_file *file);
 /* "bulkhead: why (way out)": no renderer could be had. */
 void batch_report_start_error(FILE *stream, const struct batch_error *error);
+/* The same and, if asked for, as JSON on stdout, for a batch that could not be made. Clears the error; the exit code.
+ */
+int batch_report_not_begun(struct batch_error *error, bool json);
 
 /* The whole run as one object; NULL without memory. */
 json_t *batch_report_json(struct batch *batch, int exit_code, uint64_t elapsed_ns);

@@ -168,7 +168,8 @@ int cli_common_check(const struct cli_common *common, char *const *inputs, size_
     return code;
 }
 
-int cli_bad_option(const char *command, char *const *argv, int option, const struct option *options)
+/* What getopt_long left unsaid when it returned '?' or ':'. */
+static int say_bad_option(const char *command, char *const *argv, int option, const struct option *options)
 {
     const char *word = optind > 0 && argv[optind - 1] ? argv[optind - 1] : "";
     char shown[128];
@@ -182,6 +183,21 @@ int cli_bad_option(const char *command, char *const *argv, int option, const str
     if (optopt && isprint(optopt))
         return cli_usage_error(command, "there is no option -%c", optopt);
     return cli_usage_error(command, "there is no option %s, or it stands for several", shown);
+}
+
+int cli_next_option(const struct cli_syntax *syntax, int argc, char **argv, int *ret_exit_code)
+{
+    opterr = 0;
+    int option = getopt_long(argc, argv, syntax->letters, syntax->options, NULL);
+    if (option == '?' || option == ':') {
+        *ret_exit_code = say_bad_option(syntax->command, argv, option, syntax->options);
+        return CLI_OPTION_ENDS;
+    }
+    if (option != 'h')
+        return option;
+    cli_lines_print_help(stdout, syntax->help);
+    *ret_exit_code = cli_finish_stdout(EXIT_CODE_OK);
+    return CLI_OPTION_ENDS;
 }
 
 int cli_usage_error(const char *command, const char *format, ...)

@@ -15,7 +15,8 @@
 
 /* Values of the long options that have no letter. A command's own start at CLI_OPTION_OWN. */
 enum {
-    CLI_OPTION_REQUIRE = 0x100,
+    CLI_OPTION_ENDS = 0x100, /* cli_next_option() */
+    CLI_OPTION_REQUIRE,
     CLI_OPTION_WITHOUT,
     CLI_OPTION_TRACE,
     CLI_OPTION_POLICY,
@@ -79,8 +80,17 @@ int cli_common_option(struct cli_common *common, const char *command, int option
  * with them is said in one clear line. EXIT_CODE_OK, or the code with the line said. */
 int cli_common_check(const struct cli_common *common, char *const *inputs, size_t input_count);
 
-/* What getopt_long left unsaid (opterr = 0) when it returned '?' or ':'. Returns EXIT_CODE_USAGE. */
-int cli_bad_option(const char *command, char *const *argv, int option, const struct option *options);
+/* What a command takes. */
+struct cli_syntax {
+    const char *command;
+    const char *letters; /* as for getopt_long, beginning with ":" */
+    const struct option *options;
+    const char *help;
+};
+
+/* The next of its options, as getopt_long; -1 = there are no more. CLI_OPTION_ENDS: its help was asked for and printed,
+ * or it was none, which was said; the exit code is then in *ret_exit_code. Before the first: optind = 0. */
+int cli_next_option(const struct cli_syntax *syntax, int argc, char **argv, int *ret_exit_code);
 /* "bulkhead: render: what (see bulkhead help render)". Returns EXIT_CODE_USAGE. */
 int cli_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

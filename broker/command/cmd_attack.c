@@ -121,26 +121,23 @@ static size_t count_chosen(const struct attack_options *options)
     return count;
 }
 
+static const struct cli_syntax syntax = {.command = "attack", .letters = ":h", .options = long_options, .help = help};
+
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct attack_options *options)
 {
-    int option;
-    opterr = 0;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            cli_lines_print_help(stdout, help);
-            return cli_finish_stdout(EXIT_CODE_OK);
-        }
-        if (option == '?' || option == ':')
-            return cli_bad_option("attack", argv, option, long_options);
-        int code = take_option(options, option);
+    int option, code;
+    optind = 0;
+    while ((option = cli_next_option(&syntax, argc, argv, &code)) != -1) {
+        if (option == CLI_OPTION_ENDS)
+            return code;
+        code = take_option(options, option);
         if (code != EXIT_CODE_OK)
             return code;
     }
     options->names = argv + optind;
     options->name_count = (size_t)(argc - optind);
-    int code = check_names(options);
+    code = check_names(options);
     if (code == EXIT_CODE_OK && count_chosen(options) == 0)
         code = cli_usage_error("attack", "no attempt of these names is in that family; --list says where each is");
     if (code == EXIT_CODE_OK)

@@ -137,21 +137,19 @@ static int check(const struct cast_options *options, bool is_stdout_named, char 
     return cli_common_check(&options->common, inputs, 1);
 }
 
+static const struct cli_syntax syntax = {
+    .command = "cast", .letters = ":o:p:j:h", .options = long_options, .help = help};
+
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct cast_options *options)
 {
     bool is_stdout_named = false;
     int option, code;
 
-    opterr = 0;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, ":o:p:j:h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(help, stdout);
-            return cli_finish_stdout(EXIT_CODE_OK);
-        }
-        if (option == '?' || option == ':')
-            return cli_bad_option("cast", argv, option, long_options);
+    optind = 0;
+    while ((option = cli_next_option(&syntax, argc, argv, &code)) != -1) {
+        if (option == CLI_OPTION_ENDS)
+            return code;
         int r = parse_own_option(option, optarg, options, &is_stdout_named);
         if (r == 1 && (r = cli_common_option(&options->common, "cast", option, optarg)) == 1)
             r = cli_document_option(&options->document, "cast", option, optarg);

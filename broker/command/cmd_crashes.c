@@ -243,19 +243,16 @@ static int run_verb(struct crashes_run *run, int argc, char **argv)
     return cli_usage_error("crashes", "expected list, show or clear, not \"%s\"", shown);
 }
 
+static const struct cli_syntax syntax = {.command = "crashes", .letters = ":h", .options = long_options, .help = help};
+
 int cmd_crashes(int argc, char **argv)
 {
     struct crashes_run run = {0};
-    int option;
-    opterr = 0;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            cli_lines_print_help(stdout, help);
-            return cli_finish_stdout(EXIT_CODE_OK);
-        }
-        if (option == '?' || option == ':')
-            return cli_bad_option("crashes", argv, option, long_options);
+    int option, code;
+    optind = 0;
+    while ((option = cli_next_option(&syntax, argc, argv, &code)) != -1) {
+        if (option == CLI_OPTION_ENDS)
+            return code;
         if (option == CLI_OPTION_JSON)
             run.json = true;
         else if (*optarg != '\0')

@@ -139,18 +139,15 @@ static void on_crash_report(struct batch *batch, const struct batch_file *file, 
 static const struct batch_listener listener = {
     .cell_ready = on_cell_ready, .file_done = on_file_done, .crash_report = on_crash_report};
 
+static const struct cli_syntax syntax = {.command = "info", .letters = ":j:h", .options = long_options, .help = help};
+
 static int parse(int argc, char **argv, struct info_options *options)
 {
-    int option;
-    opterr = 0;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, ":j:h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            cli_lines_print_help(stdout, help);
-            return cli_finish_stdout(EXIT_CODE_OK);
-        }
-        if (option == '?' || option == ':')
-            return cli_bad_option("info", argv, option, long_options);
+    int option, code;
+    optind = 0;
+    while ((option = cli_next_option(&syntax, argc, argv, &code)) != -1) {
+        if (option == CLI_OPTION_ENDS)
+            return code;
         int r = cli_common_option(&options->common, "info", option, optarg);
         if (r == 1)
             r = cli_document_option(&options->document, "info", option, optarg);
@@ -161,7 +158,7 @@ static int parse(int argc, char **argv, struct info_options *options)
     options->input_count = (size_t)(argc - optind);
     if (options->input_count == 0)
         return cli_usage_error("info", "which file?");
-    int code = cli_common_check(&options->common, options->inputs, options->input_count);
+    code = cli_common_check(&options->common, options->inputs, options->input_count);
     return code == EXIT_CODE_OK ? -1 : code;
 }
 
@@ -183,14 +180,8 @@ static int run(const struct info_options *options)
     struct batch_error error = {.code = EXIT_CODE_OK};
     uint64_t start_ns = clock_now_ns();
     batch_options.broker.spares = options->input_count > 1 ? 1 : 0;
-    if (batch_create(&batch_options, options->inputs, options->input_count, &listener, &view, &batch, &error) < 0) {
-        int code = (int)error.code;
-        batch_report_start_error(stderr, &error);
-        if (options->common.json)
-            code = batch_report_print_json(batch_report_json_failed(&error), code);
-        batch_error_clear(&error);
-        return code;
-    }
+    if (batch_create(&batch_options, options->inputs, options->input_count, &listener, &view, &batch, &error) < 0)
+        return batch_report_not_begun(&error, options->common.json);
     int code = batch_run(batch);
     if (batch_start_error(batch)->code != EXIT_CODE_OK)
         batch_report_start_error(stderr, batch_start_error(batch));

@@ -224,21 +224,18 @@ static int open_run(struct open_run *run)
     return signal_number > 0 ? EXIT_CODE_SIGNAL + signal_number : run->code;
 }
 
+static const struct cli_syntax syntax = {.command = "open", .letters = ":j:h", .options = long_options, .help = help};
+
 /* -1: go on; else the exit code. */
 static int open_parse(int argc, char **argv, struct open_run *run)
 {
-    int option, r;
+    int option, code, r;
 
-    opterr = 0;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, ":j:h", long_options, NULL)) != -1) {
+    optind = 0;
+    while ((option = cli_next_option(&syntax, argc, argv, &code)) != -1) {
         r = 0;
-        if (option == 'h') {
-            cli_lines_print_help(stdout, help);
-            return cli_finish_stdout(EXIT_CODE_OK);
-        }
-        if (option == '?' || option == ':')
-            return cli_bad_option("open", argv, option, long_options);
+        if (option == CLI_OPTION_ENDS)
+            return code;
         if (option == OPEN_OPTION_RESTORE)
             run->restore = true;
         else if (option == OPEN_OPTION_OVERVIEW)
@@ -261,7 +258,7 @@ static int open_parse(int argc, char **argv, struct open_run *run)
     for (size_t i = 0; i < run->input_count; i++)
         if (strcmp(run->inputs[i], "-") == 0 && isatty(STDIN_FILENO))
             return cli_usage_error("open", "- stands for what is piped in, and nothing is");
-    int code = cli_common_check(&run->common, run->inputs, run->input_count);
+    code = cli_common_check(&run->common, run->inputs, run->input_count);
     return code == EXIT_CODE_OK ? -1 : code;
 }
 

@@ -110,14 +110,8 @@ static int run(const struct render_options *options, struct render_view *view)
     struct batch *batch = NULL;
     struct batch_error error = {.code = EXIT_CODE_OK};
     uint64_t start_ns = clock_now_ns();
-    if (batch_create(&options->batch, options->inputs, options->input_count, &listener, view, &batch, &error) < 0) {
-        int code = (int)error.code;
-        batch_report_start_error(stderr, &error);
-        if (options->common.json)
-            code = batch_report_print_json(batch_report_json_failed(&error), code);
-        batch_error_clear(&error);
-        return code;
-    }
+    if (batch_create(&options->batch, options->inputs, options->input_count, &listener, view, &batch, &error) < 0)
+        return batch_report_not_begun(&error, options->common.json);
     int code = batch_run(batch);
     uint64_t elapsed_ns = clock_now_ns() - start_ns;
     progress_hide(&view->progress);

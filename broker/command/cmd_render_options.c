@@ -169,20 +169,18 @@ static int parse_own(struct render_options *options, struct raw_options *raw, in
     }
 }
 
+static const struct cli_syntax syntax = {
+    .command = "render", .letters = ":o:p:r:w:f:j:qh", .options = long_options, .help = help};
+
 static int parse_all(int argc, char **argv, struct render_options *options, struct raw_options *raw, int *ret_exit_code)
 {
     int option;
-    opterr = 0;
-    optind = 1;
+    optind = 0;
     *ret_exit_code = EXIT_CODE_USAGE;
-    while ((option = getopt_long(argc, argv, ":o:p:r:w:f:j:qh", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            cli_lines_print_help(stdout, help);
-            *ret_exit_code = cli_finish_stdout(EXIT_CODE_OK);
+    while ((option = cli_next_option(&syntax, argc, argv, ret_exit_code)) != -1) {
+        if (option == CLI_OPTION_ENDS)
             return 1;
-        }
-        int r = option == '?' || option == ':' ? cli_bad_option("render", argv, option, long_options)
-                                               : cli_common_option(&options->common, "render", option, optarg);
+        int r = cli_common_option(&options->common, "render", option, optarg);
         if (r == 1)
             r = cli_document_option(&options->document, "render", option, optarg);
         if (r == 1)

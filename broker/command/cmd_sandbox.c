@@ -266,19 +266,16 @@ static int list_syscalls(const struct sandbox_run *run)
     return batch_report_print_json(json_pack("{s:o}", "roles", roles), EXIT_CODE_OK);
 }
 
+static const struct cli_syntax syntax = {.command = "sandbox", .letters = ":h", .options = long_options, .help = help};
+
 /* -1: go on; else the exit code. */
 static int parse(int argc, char **argv, struct sandbox_run *run)
 {
-    int option;
-    opterr = 0;
-    optind = 1;
-    while ((option = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
-        if (option == 'h') {
-            cli_lines_print_help(stdout, help);
-            return cli_finish_stdout(EXIT_CODE_OK);
-        }
-        if (option == '?' || option == ':')
-            return cli_bad_option("sandbox", argv, option, long_options);
+    int option, code;
+    optind = 0;
+    while ((option = cli_next_option(&syntax, argc, argv, &code)) != -1) {
+        if (option == CLI_OPTION_ENDS)
+            return code;
         int r = 0;
         if (option == OPTION_SYSCALLS)
             run->is_syscalls = true;
@@ -291,7 +288,7 @@ static int parse(int argc, char **argv, struct sandbox_run *run)
     run->input_count = (size_t)(argc - optind);
     if (run->is_syscalls && run->input_count > 0)
         return cli_usage_error("sandbox", "--syscalls takes no file: the policy is the same for all");
-    int code = cli_common_check(&run->common, run->inputs, run->input_count);
+    code = cli_common_check(&run->common, run->inputs, run->input_count);
     return code == EXIT_CODE_OK ? -1 : code;
 }
 

@@ -68,8 +68,7 @@ static int play_early_container(scmp_filter_ctx filter)
 {
     int rc = refuse(filter, EPERM, "faccessat2");
     rc = rc == 0 ? refuse(filter, EPERM, "close_range") : rc;
-    rc = rc == 0 ? refuse(filter, EPERM, "openat2") : rc;
-    return rc == 0 ? refuse(filter, EPERM, "epoll_pwait2") : rc;
+    return rc == 0 ? refuse(filter, EPERM, "openat2") : rc;
 }
 
 /* What cannot, one at a time. */
@@ -81,6 +80,11 @@ static int play_without_clone3(scmp_filter_ctx filter)
 static int play_without_pidfds(scmp_filter_ctx filter)
 {
     return refuse(filter, ENOSYS, "pidfd_open");
+}
+
+static int play_without_timerfds(scmp_filter_ctx filter)
+{
+    return refuse(filter, EPERM, "timerfd_create");
 }
 
 static int play_without_memfds(scmp_filter_ctx filter)
@@ -106,10 +110,15 @@ static const struct {
     const char *name;
     int (*play)(scmp_filter_ctx filter);
 } plays[] = {
-    {"old-kernel", play_old_kernel},           {"container", play_container},
-    {"early-container", play_early_container}, {"without-clone3", play_without_clone3},
-    {"without-pidfds", play_without_pidfds},   {"without-memfds", play_without_memfds},
-    {"restricted", play_restricted},           {"filterless", play_filterless},
+    {"old-kernel", play_old_kernel},
+    {"container", play_container},
+    {"early-container", play_early_container},
+    {"without-clone3", play_without_clone3},
+    {"without-pidfds", play_without_pidfds},
+    {"without-memfds", play_without_memfds},
+    {"without-timerfds", play_without_timerfds},
+    {"restricted", play_restricted},
+    {"filterless", play_filterless},
 };
 
 /* This program once more, as what stands around the other: PLAY PROGRAM ARGUMENT... */
@@ -302,6 +311,7 @@ static void what_it_cannot_start_without_is_named(void **state)
         {"without-clone3", "clone3", "let it pass there"},
         {"without-pidfds", "pidfd_open", "Linux 5.4 or newer"},
         {"without-memfds", "memfd_create", "let it pass there"},
+        {"without-timerfds", "timerfd_create", "let it pass there"},
     };
     struct process_result result;
     char out[SCRATCH_PATH];
